@@ -1,0 +1,205 @@
+"""The configuration: typed, validated before the DAG is built, one class per section.
+
+A config file is YAML whose keys are the field names below. `config/demo.yaml` is the default profile; a
+file given after another overrides its keys. The workflow hands every job the merged, validated result.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from slimvid.errors import SlimvidError
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TaskSettings(Section):
+    """One task: where its clips come from and the size they are prepared at."""
+
+    source: Literal["world", "video", "cityscapes", "face", "pose", "camvid"]
+    world: Literal["face", "city", "body"] | None = Field(None, description="procedural world to render")
+    path: Path | None = Field(None, description="video file, folder of frames, or dataset root")
+    height: int = Field(ge=32, le=2048)
+    width: int = Field(ge=32, le=4096)
+    fps: float = Field(15.0, gt=0, description="worlds: frame rate; files: overrides what the file says")
+    seed: int = Field(0, ge=0, description="worlds: everything rendered follows from it")
+    clip_frames: int = Field(30, ge=4, description="longer footage is cut into clips of this length")
+    train_clips: int = Field(8, ge=1, description="worlds: how many clips to render")
+    test_clips: int = Field(4, ge=1, description="worlds: how many held-out clips (other identities)")
+    train_frames: tuple[int, int] | None = Field(None, description="one video: frames [a, b) to train on")
+    test_frames: tuple[int, int] | None = Field(None, description="one video: frames [a, b) to test on")
+    stride: int = Field(1, ge=1, description="take every n-th frame of the footage")
+    canny: tuple[int, int] = Field((100, 200), description="Canny thresholds for edges computed from frames")
+    landmarks: Path | None = Field(None, description="video: folder of 68-landmark JSON files, one a frame")
+    labels: Path | None = Field(None, description="video: folder of label maps (PNG ids), one a frame")
+    poses: Path | None = Field(None, description="video: folder of OpenPose JSON files, one a frame")
+    label_names: tuple[str, ...] = Field((), description="video with labels: the classes, in id order")
+    foreground: tuple[str, ...] = Field((), description="classes drawn by the foreground branch")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TaskSettings":
+        if self.source == "world" and self.world is None:
+            raise ValueError("source 'world' needs `world: face|city|body`")
+        if self.source != "world" and self.path is None:
+            raise ValueError(f"source {self.source!r} needs `path:`")
+        for name in ("train_frames", "test_frames"):
+            span = getattr(self, name)
+            if span is not None and not 0 <= span[0] < span[1]:
+                raise ValueError(f"{name} must be [first, past-the-last] with first < past-the-last")
+        return self
+
+
+class TeacherSettings(Section):
+    """Training of an original. Defaults are vid2vid's (Wang et al. 2018), sizes are the profile's."""
+
+    width: int = Field(128, ge=4, description="ngf: channels after the first convolution")
+    downs: int = Field(3, ge=1, le=5, description="down-samplings (vid2vid: 3)")
+    blocks: int = Field(9, ge=2, description="residual blocks; about half before the sum (vid2vid: 9)")
+    past: int = Field(2, ge=1, description="previous frames the generator sees (vid2vid: tG-1 = 2)")
+    norm: Literal["batch", "instance"] = "batch"
+    foreground: bool = Field(False, description="separate foreground branch (vid2vid --fg; label tasks)")
+    first: Literal["real", "zero", "generator"] = Field(
+        "zero", description="first frames: true ones, none (zeros), or drawn by a first-frame generator"
+    )
+    iterations: int = Field(ge=1)
+    batch: int = Field(1, ge=1)
+    sequence: int = Field(4, ge=2, description="frames unrolled per iteration at the start")
+    sequence_max: int = Field(16, ge=2, description="the length doubles up to this")
+    sequence_doubles_every: int = Field(0, ge=0, description="iterations between doublings; 0: never")
+    lr: float = Field(2e-4, gt=0)
+    decay_from: float = Field(0.5, ge=0, le=1, description="share of the run after which lr falls to 0")
+    disc_width: int = Field(64, ge=4, description="ndf")
+    disc_scales: int = Field(2, ge=1, le=4, description="num_D: 3 for faces, 2 for streets")
+    temporal_scales: int = Field(2, ge=0, le=4, description="temporal discriminators, strides 3^s")
+    lambda_feat: float = Field(10.0, ge=0, description="feature matching and VGG")
+    lambda_flow: float = Field(10.0, ge=0, description="flow, warped frame")
+    lambda_l1: float = Field(
+        0.0, ge=0, description="extra L1 to the truth (0 in vid2vid; short runs need it: stated in artifacts)"
+    )
+    vgg: Path | None = Field(None, description="VGG-19 weights file (torchvision); none: perceptual loss off")
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    save_every: int = Field(100, ge=1, description="iterations between resume states")
+
+
+class PlanSettings(Section):
+    """How a clip is walked at inference."""
+
+    kind: Literal["every_frame", "keyframes"] = "every_frame"
+    strategy: Literal["motion", "fixed", "random"] = Field("motion", description="how key-frames are chosen")
+    window: int = Field(3, ge=1, description="smoothing window of the motion curve (Fast-Vid2Vid: 3)")
+    max_gap: int | None = Field(None, ge=1, description="never further apart than this; none: no cap")
+    interpolation: Literal["mci", "linear", "dis"] = "mci"
+    timing: Literal["exact", "official"] = Field(
+        "exact", description="true time stamps, or the release's mis-timing for the record"
+    )
+
+
+class MethodSettings(Section):
+    """One row of the comparison. `method` names the module in slimvid.compress; its own keys are `options`."""
+
+    method: Name
+    plan: PlanSettings = PlanSettings()
+    options: dict[str, Any] = Field(default_factory=dict, description="validated by the method's module")
+
+
+class MeasureSettings(Section):
+    """Protocols of the measures."""
+
+    window: int = Field(16, ge=4, description="frames of an RFVD-4 sample")
+    window_stride: int = Field(4, ge=1)
+    segmenter_iterations: int = Field(200, ge=1)
+    latency_frames: int = Field(60, ge=4)
+    latency_warmup: int = Field(5, ge=0)
+    bootstrap: int = Field(200, ge=0, description="paired bootstrap repeats over clips")
+    inception: Path | None = Field(None, description="pt_inception-2015-12-05 weights: adds standard FID")
+    i3d: Path | None = Field(None, description="i3d_torchscript.pt: adds standard FVD")
+
+
+class TableSettings(Section):
+    tasks: tuple[Name, ...] = Field(min_length=1)
+    methods: tuple[Name, ...] = Field(min_length=1, description="rows; 'original' is the teacher")
+
+
+class Config(Section):
+    """The whole configuration of one run."""
+
+    profile: str
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
+    threads: int = Field(1, ge=1, description="CPU threads of one training job")
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    tasks: dict[Name, TaskSettings] = Field(min_length=1)
+    teacher: TeacherSettings = Field(description="vid2vid; overridden per task in `teacher_of`")
+    teacher_of: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    methods: dict[Name, MethodSettings] = Field(default_factory=dict)
+    measure: MeasureSettings = MeasureSettings()
+    table1: TableSettings
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Config":
+        unknown = [t for t in (*self.table1.tasks, *self.teacher_of) if t not in self.tasks]
+        if unknown:
+            raise ValueError(f"table1/teacher_of name tasks that `tasks` lacks: {', '.join(unknown)}")
+        missing = [m for m in self.table1.methods if m != "original" and m not in self.methods]
+        if missing:
+            raise ValueError(f"table1.methods names rows that `methods` lacks: {', '.join(missing)}")
+        if "original" in self.methods:
+            raise ValueError("methods.original: the name is taken by the teacher; choose another")
+        for task in self.teacher_of:
+            self.teacher_settings(task)
+        return self
+
+    def teacher_settings(self, task: str) -> TeacherSettings:
+        """The teacher's settings for one task: the common section under the task's own keys."""
+        own = self.teacher_of.get(task, {})
+        return TeacherSettings.model_validate({**self.teacher.model_dump(), **own})
+
+    def plan_of(self, method: str) -> PlanSettings:
+        """The plan of a row; the original walks every frame."""
+        return PlanSettings() if method == "original" else self.methods[method].plan
+
+
+def merge(base: dict, over: dict) -> dict:
+    """``base`` with the keys of ``over`` laid on it, nested mappings merged."""
+    out = dict(base)
+    for key, value in over.items():
+        nested = isinstance(value, dict) and isinstance(out.get(key), dict)
+        out[key] = merge(out[key], value) if nested else value
+    return out
+
+
+def validate(document: dict, *, origin: str) -> Config:
+    """Type-check a merged document.
+
+    Raises:
+        SlimvidError: names the file and the first field that does not fit.
+    """
+    try:
+        return Config.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "(whole file)"
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise SlimvidError(f"{origin}: field {field}: {first['msg']}{more}") from None
+
+
+def load(*paths: Path | str) -> Config:
+    """Read one or more YAML (or JSON) files, later ones over earlier ones, and validate the result."""
+    import yaml
+
+    document: dict = {}
+    for path in map(Path, paths):
+        try:
+            part = yaml.safe_load(path.read_text())
+        except FileNotFoundError:
+            raise SlimvidError(f"{path}: no such config file; see config/ for the three profiles") from None
+        except yaml.YAMLError as error:
+            raise SlimvidError(f"{path}: not valid YAML ({error})".replace("\n", " ")) from None
+        if not isinstance(part, dict):
+            raise SlimvidError(f"{path}: holds no mapping; see config/demo.yaml")
+        document = merge(document, part)
+    return validate(document, origin=" + ".join(map(str, paths)))
