@@ -100,7 +100,7 @@ class PlanSettings(Section):
 
 
 class MethodSettings(Section):
-    """One row of the comparison. `method` names the module in slimvid.compress; its own keys are `options`."""
+    """One row of the comparison: `method` names the module in slimvid.compress, which validates `options`."""
 
     method: Name
     plan: PlanSettings = PlanSettings()
