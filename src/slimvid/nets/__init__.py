@@ -1,0 +1,31 @@
+"""Networks: pure torch, no I/O, no configuration objects, no training.
+
+``build`` makes a module from an artifact's architecture spec: its ``kind`` names a row of ``KINDS``, every
+other key is a constructor argument.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from slimvid.errors import SlimvidError
+
+KINDS = {  # kind -> module : class; imported when asked for
+    "vid2vid": "slimvid.nets.vid2vid:CompositeGenerator",
+}
+
+
+def build(spec: dict[str, Any]):
+    """The module that a spec describes, freshly initialised.
+
+    Raises:
+        SlimvidError: the kind is unknown, or an argument does not fit.
+    """
+    arguments = dict(spec)
+    kind = arguments.pop("kind", None)
+    if kind not in KINDS:
+        raise SlimvidError(f"architecture kind {kind!r}: unknown; known are {', '.join(KINDS)}")
+    module, name = KINDS[kind].split(":")
+    try:
+        return getattr(import_module(module), name)(**arguments)
+    except TypeError as error:
+        raise SlimvidError(f"architecture spec of kind {kind!r}: {error}") from None

@@ -1,0 +1,138 @@
+"""A trained translator on disk: ``translator.json`` and ``weights.safetensors``. Nothing is pickled.
+
+translator.json holds the architecture spec (enough for ``nets.build``), the plan, the condition spec, and the
+provenance. Its bytes depend on nothing but the training: no date, no host, no path.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slimvid.errors import SlimvidError
+from slimvid.files import atomic_path, read_json, sha256_file, write_json
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+FORMAT = 1
+DOCUMENT, WEIGHTS = "translator.json", "weights.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """What ``translator.json`` says. ``path`` is its folder."""
+
+    path: Path
+    task: str
+    method: str
+    spec: dict[str, Any]
+    plan: dict[str, Any]
+    condition: dict[str, Any]
+    provenance: dict[str, Any]
+
+    def digest(self) -> str:
+        """SHA-256 of the weights: the artifact's identity in a student's provenance."""
+        return sha256_file(self.path / WEIGHTS)
+
+    def module(self, device: str = "cpu") -> "nn.Module":
+        """The network with its weights, in eval mode."""
+        from slimvid import nets
+
+        module = nets.build(self.spec)
+        load_weights(self.path / WEIGHTS, module)
+        return module.to(device).eval()
+
+
+def save(
+    path: Path,
+    *,
+    task: str,
+    method: str,
+    spec: Mapping[str, Any],
+    plan: Mapping[str, Any],
+    condition: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    state: Mapping[str, "Tensor"],
+) -> None:
+    """Write an artifact; the weights first, so that a translator.json on disk is always whole."""
+    save_tensors(path / WEIGHTS, state)
+    write_json(
+        path / DOCUMENT,
+        {
+            "format": FORMAT,
+            "task": task,
+            "method": method,
+            "spec": dict(spec),
+            "plan": dict(plan),
+            "condition": dict(condition),
+            "provenance": {**provenance, "weights_sha256": sha256_file(path / WEIGHTS)},
+        },
+    )
+
+
+def read(path: Path | str) -> Artifact:
+    """Read an artifact's document.
+
+    Raises:
+        SlimvidError: missing, not JSON, of an unknown format, or its weights are not the ones it names.
+    """
+    path = Path(path)
+    document = read_json(path / DOCUMENT)
+    if document.get("format") != FORMAT:
+        found = document.get("format")
+        raise SlimvidError(f"{path / DOCUMENT}: format {found!r}, this version reads {FORMAT}; train it anew")
+    keys = ("task", "method", "spec", "plan", "condition", "provenance")
+    missing = [key for key in keys if key not in document]
+    if missing:
+        raise SlimvidError(f"{path / DOCUMENT}: field {missing[0]!r} is missing; train it anew")
+    if not (path / WEIGHTS).is_file():
+        raise SlimvidError(f"{path / WEIGHTS}: missing; copy it from where {DOCUMENT} came from")
+    if sha256_file(path / WEIGHTS) != document["provenance"].get("weights_sha256"):
+        raise SlimvidError(
+            f"{path / WEIGHTS}: not the weights that {DOCUMENT} names (SHA-256); copy both again"
+        )
+    return Artifact(path=path, **{key: document[key] for key in keys})
+
+
+def save_tensors(path: Path, tensors: Mapping[str, "Tensor"]) -> None:
+    """Write tensors as safetensors, atomically, on CPU; the bytes depend on nothing but the values."""
+    from safetensors.torch import save_file
+
+    with atomic_path(path) as temporary:
+        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, temporary)
+
+
+def read_tensors(path: Path) -> dict[str, "Tensor"]:
+    """Read a safetensors file.
+
+    Raises:
+        SlimvidError: missing or not safetensors; names the file.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise SlimvidError(f"{path}: missing; train it first") from None
+    except SafetensorError as error:
+        raise SlimvidError(f"{path}: not a whole safetensors file ({error}); copy or train it anew") from None
+
+
+def load_weights(path: Path, module: "nn.Module") -> None:
+    """Load weights into a module of the same architecture.
+
+    Raises:
+        SlimvidError: a tensor is missing, left over, or of another shape; names the first.
+    """
+    tensors = read_tensors(path)
+    wanted = module.state_dict()
+    for name in (*wanted, *tensors):
+        if name not in tensors or name not in wanted:
+            where = "lacks" if name in wanted else "has a left-over"
+            raise SlimvidError(f"{path}: {where} tensor {name!r}; it belongs to another architecture spec")
+        if tensors[name].shape != wanted[name].shape:
+            shapes = f"{tuple(tensors[name].shape)}, the spec needs {tuple(wanted[name].shape)}"
+            raise SlimvidError(f"{path}: tensor {name!r} is {shapes}")
+    module.load_state_dict(tensors)

@@ -1,0 +1,97 @@
+"""Building blocks that several architectures share. One definition each.
+
+Sequences are plain ``nn.Sequential`` in the papers' layer order, because Shortcut-V2V names its cut points
+by their indices.
+"""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+Norm = Literal["batch", "instance"]
+
+
+def norm_layer(kind: Norm, channels: int) -> nn.Module:
+    """BatchNorm with affine parameters (vid2vid), or InstanceNorm without (CycleGAN family)."""
+    if kind == "batch":
+        return nn.BatchNorm2d(channels)
+    return nn.InstanceNorm2d(channels, affine=False)
+
+
+def stem(in_channels: int, channels: int, norm: Norm) -> list[nn.Module]:
+    """R3, Conv7, norm, ReLU: keeps the size."""
+    conv = nn.Conv2d(in_channels, channels, 7)
+    return [nn.ReflectionPad2d(3), conv, norm_layer(norm, channels), nn.ReLU(True)]
+
+
+def down(in_channels: int, channels: int, norm: Norm, *, stride: int = 2) -> list[nn.Module]:
+    """Conv3 with zero padding, norm, ReLU: halves the size (``stride`` 1: keeps it)."""
+    conv = nn.Conv2d(in_channels, channels, 3, stride=stride, padding=1)
+    return [conv, norm_layer(norm, channels), nn.ReLU(True)]
+
+
+def up(in_channels: int, channels: int, norm: Norm) -> list[nn.Module]:
+    """Transposed Conv3 at stride 2, norm, ReLU: doubles the size."""
+    conv = nn.ConvTranspose2d(in_channels, channels, 3, stride=2, padding=1, output_padding=1)
+    return [conv, norm_layer(norm, channels), nn.ReLU(True)]
+
+
+def head(in_channels: int, channels: int, activation: nn.Module | None = None) -> nn.Sequential:
+    """R3, Conv7 and an activation: the last layer of every generator of this family."""
+    layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(in_channels, channels, 7)]
+    return nn.Sequential(*layers, *([activation] if activation is not None else []))
+
+
+class ResBlock(nn.Module):
+    """R1, Conv3, norm, ReLU, R1, Conv3, norm, plus identity; no ReLU after the sum."""
+
+    def __init__(self, channels: int, norm: Norm):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3),
+            norm_layer(norm, channels),
+            nn.ReLU(True),
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3),
+            norm_layer(norm, channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+class DecomposedBlock(nn.Module):
+    """Fast-Vid2Vid's decomposed block: an inverted residual of expansion 1 (Fast-Vid2Vid 3.2, MobileNetV3).
+
+    Conv1x1, depthwise Conv3 (zero padding), Conv1x1, none with bias, BatchNorm after each and ReLU6 after
+    the first two. The normalisation is always BatchNorm.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU6(True),
+            nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU6(True),
+            nn.Conv2d(channels, channels, 1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+def initialise(module: nn.Module) -> None:
+    """The family's initialisation: convolutions N(0, 0.02), BatchNorm weights N(1, 0.02), biases 0."""
+    for layer in module.modules():
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.normal_(layer.weight, 0.0, 0.02)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.BatchNorm2d) and layer.affine:
+            nn.init.normal_(layer.weight, 1.0, 0.02)
+            nn.init.zeros_(layer.bias)

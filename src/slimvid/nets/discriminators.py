@@ -1,0 +1,58 @@
+"""Patch discriminators of vid2vid (Wang et al. 2018, 3.2 and its supplement; release)."""
+
+import itertools
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from slimvid.nets.blocks import initialise
+
+
+class PatchDiscriminator(nn.Module):
+    """PatchGAN that hands out its intermediate features for the feature-matching loss.
+
+    Conv4 (padding 2) at strides 2, 2, 2, 1, 1 with 64, 128, 256, 512 and 1 channels at width 64;
+    LeakyReLU 0.2; BatchNorm on the inner layers.
+    """
+
+    def __init__(self, in_channels: int, width: int = 64, *, layers: int = 3):
+        super().__init__()
+        channels = [in_channels, *(min(width * 2**i, 512) for i in range(layers + 1))]
+        stages = []
+        for i, (a, b) in enumerate(itertools.pairwise(channels)):
+            conv = nn.Conv2d(a, b, 4, stride=2 if i < layers else 1, padding=2)
+            norm = [nn.BatchNorm2d(b)] if i > 0 else []
+            stages.append(nn.Sequential(conv, *norm, nn.LeakyReLU(0.2)))
+        stages.append(nn.Sequential(nn.Conv2d(channels[-1], 1, 4, stride=1, padding=2)))
+        self.stages = nn.ModuleList(stages)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Features of every stage; the last one is the patch scores (no sigmoid: least-squares GAN)."""
+        features = []
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return features
+
+
+class MultiScaleDiscriminator(nn.Module):
+    """The same PatchGAN with own weights at each of ``scales`` sizes, each half the one before."""
+
+    def __init__(self, in_channels: int, width: int = 64, *, scales: int = 2):
+        super().__init__()
+        self.scales = nn.ModuleList(PatchDiscriminator(in_channels, width) for _ in range(scales))
+        initialise(self)
+
+    def forward(self, x: Tensor) -> list[list[Tensor]]:
+        """Features per scale, full size first."""
+        out = []
+        for i, net in enumerate(self.scales):
+            if i > 0:
+                x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
+            out.append(net(x))
+        return out
+
+
+def temporal_discriminator(width: int = 64, *, frames: int = 3, scales: int = 2) -> MultiScaleDiscriminator:
+    """Judges ``frames`` frames beside the flows between them (pixels / 20): 3*3 + 2*2 channels."""
+    return MultiScaleDiscriminator(3 * frames + 2 * (frames - 1), width, scales=scales)

@@ -1,0 +1,179 @@
+"""vid2vid's first-scale generator (Wang et al. 2018, section 3.1) and Fast-Vid2Vid's form of it.
+
+One graph serves both. The teacher has residual blocks and works at full size. Fast-Vid2Vid's student
+(Fast-Vid2Vid 3.2, 3.3) has decomposed blocks (``decomposed``), takes all its inputs at half size and keeps
+that size in the first down-sampling layer (``low_demand``: d = 1), so three up-samplings give full size.
+
+    conditions t-2..t -> down_seg --+--> res_img  -> up_img  -> final_img            raw image
+    frames  t-2..t-1  -> down_img --+--> res_flow -> up_flow -> final_flow, final_w  flow, weight
+    image = w * raw + (1 - w) * warp(frame t-1, flow); the foreground branch is laid over both.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from slimvid.errors import SlimvidError
+from slimvid.nets.blocks import DecomposedBlock, Norm, ResBlock, down, head, initialise, stem, up
+from slimvid.nets.warp import warp
+
+FLOW_SCALE = 20.0  # pixels: the flow head's output is multiplied by it (vid2vid release)
+
+
+class Output(NamedTuple):
+    """What the generator draws for one frame, N x . x H x W; images in [-1, 1], flow in pixels."""
+
+    image: Tensor
+    raw: Tensor
+    flow: Tensor
+    weight: Tensor
+    warped: Tensor
+
+
+def _residuals(channels: int, count: int, norm: Norm, decomposed: bool) -> list[nn.Module]:
+    return [DecomposedBlock(channels) if decomposed else ResBlock(channels, norm) for _ in range(count)]
+
+
+def _encoder(in_channels: int, width: int, downs: int, norm: Norm, low_demand: bool) -> list[nn.Module]:
+    layers = stem(in_channels, width, norm)
+    for i in range(downs):
+        stride = 1 if low_demand and i == 0 else 2
+        layers += down(width * 2**i, width * 2 ** (i + 1), norm, stride=stride)
+    return layers
+
+
+def _decoder(width: int, downs: int, norm: Norm) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for i in reversed(range(downs)):
+        layers += up(width * 2 ** (i + 1), width * 2**i, norm)
+    return layers
+
+
+class ImageBranch(nn.Sequential):
+    """Encoder, residual blocks, decoder and image head in one: the foreground and first-frame branches."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        width: int,
+        downs: int,
+        blocks: int,
+        norm: Norm,
+        *,
+        decomposed: bool,
+        low: bool,
+    ):
+        super().__init__(
+            *_encoder(in_channels, width, downs, norm, low),
+            *_residuals(width * 2**downs, blocks, norm, decomposed),
+            *_decoder(width, downs, norm),
+            *head(width, 3, nn.Tanh()),
+        )
+
+
+class CompositeGenerator(nn.Module):
+    """The composite generator: raw image, flow, blending weight, and the optional foreground branch.
+
+    Args:
+        condition_channels: channels of one frame's condition map.
+        past: previous frames seen; conditions of ``past + 1`` frames are stacked (vid2vid: 2).
+        width: channels after the first convolution (ngf).
+        downs: down-samplings. blocks: residual blocks, the larger half before the branches part.
+        norm: "batch" (the papers) or "instance". decomposed, low_demand: the student's two changes.
+        foreground: adds the branch that draws the foreground classes (streets).
+        first_frame: adds a branch that draws the first frame from its condition alone.
+    """
+
+    def __init__(
+        self,
+        condition_channels: int,
+        *,
+        past: int = 2,
+        width: int = 128,
+        downs: int = 3,
+        blocks: int = 9,
+        norm: Norm = "batch",
+        decomposed: bool = False,
+        low_demand: bool = False,
+        foreground: bool = False,
+        first_frame: bool = False,
+    ):
+        super().__init__()
+        for name, value in {"condition_channels": condition_channels, "past": past, "width": width}.items():
+            if value < 1:
+                raise SlimvidError(f"vid2vid generator: {name} is {value}; it must be at least 1")
+        self.condition_channels, self.past, self.downs, self.low_demand = (
+            condition_channels,
+            past,
+            downs,
+            low_demand,
+        )
+        stacked, deepest = condition_channels * (past + 1), width * 2**downs
+        before, after = blocks - blocks // 2, blocks // 2
+
+        def encoder(channels: int) -> nn.Sequential:
+            layers = _encoder(channels, width, downs, norm, low_demand)
+            return nn.Sequential(*layers, *_residuals(deepest, before, norm, decomposed))
+
+        self.down_seg, self.down_img = encoder(stacked), encoder(3 * past)
+        self.res_img = nn.Sequential(*_residuals(deepest, after, norm, decomposed))
+        self.up_img = nn.Sequential(*_decoder(width, downs, norm))
+        self.final_img = head(width, 3, nn.Tanh())
+        self.res_flow = nn.Sequential(*_residuals(deepest, after, norm, decomposed))
+        self.up_flow = nn.Sequential(*_decoder(width, downs, norm))
+        self.final_flow, self.final_w = head(width, 2), head(width, 1, nn.Sigmoid())
+        branch = {"decomposed": decomposed, "low": low_demand}
+        # The release halves the width of the foreground branch where there are more than two down-samplings.
+        narrow = width // 2 if downs > 2 else width
+        self.foreground = ImageBranch(stacked, narrow, downs, blocks, norm, **branch) if foreground else None
+        self.first_frame = (
+            ImageBranch(condition_channels, width, downs, before, norm, **branch) if first_frame else None
+        )
+        initialise(self)
+
+    def check_size(self, height: int, width: int) -> None:
+        """Raise SlimvidError unless the strides divide the size and reflection padding fits."""
+        step = 2**self.downs
+        if height % step or width % step or min(height, width) < 4 * step:
+            raise SlimvidError(
+                f"frame size {height}x{width}: this generator needs multiples of {step}, at least {4 * step}"
+            )
+
+    def _reduce(self, x: Tensor) -> Tensor:
+        """f_R^d of Fast-Vid2Vid Eq. 3: bilinear to half size, which at 1/2 is the mean of 2 x 2 pixels."""
+        return F.avg_pool2d(x, 2) if self.low_demand else x
+
+    def forward(self, conditions: Tensor, previous: Tensor, mask: Tensor | None = None) -> Output:
+        """Draw frame t.
+
+        Args:
+            conditions: N x (past+1)*C x H x W, oldest first, in [0, 1].
+            previous: N x past*3 x H x W, oldest first, in [-1, 1]; zeros where there is none.
+            mask: N x 1 x H x W in [0, 1], where the foreground branch draws; needed with ``foreground``.
+        """
+        seg, img = self._reduce(conditions), self._reduce(previous)
+        trunk = self.down_seg(seg) + self.down_img(img)
+        raw = self.final_img(self.up_img(self.res_img(trunk)))
+        moving = self.up_flow(self.res_flow(trunk))
+        flow, weight = self.final_flow(moving) * FLOW_SCALE, self.final_w(moving)
+        warped = warp(previous[:, -3:], flow)
+        image = weight * raw + (1 - weight) * warped
+        if self.foreground is not None:
+            drawn = self.foreground(seg)
+            image, raw = drawn * mask + image * (1 - mask), drawn * mask + raw * (1 - mask)
+        return Output(image, raw, flow, weight, warped)
+
+    def draw_first(self, condition: Tensor) -> Tensor:
+        """The first frame from its condition alone, N x C x H x W -> N x 3 x H x W in [-1, 1]."""
+        return self.first_frame(self._reduce(condition))
+
+    def example_inputs(self, height: int, width: int, device: str = "meta") -> tuple[Tensor, ...]:
+        """Inputs of one frame at batch 1, for counting and timing."""
+        self.check_size(height, width)
+        sizes = [self.condition_channels * (self.past + 1), 3 * self.past]
+        inputs = tuple(torch.zeros(1, c, height, width, device=device) for c in sizes)
+        if self.foreground is None:
+            return inputs
+        return (*inputs, torch.zeros(1, 1, height, width, device=device))

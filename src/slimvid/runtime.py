@@ -1,0 +1,192 @@
+"""Where a job runs: device, precision, threads and randomness, found once and recorded; and its progress."""
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from slimvid.errors import SlimvidError
+
+log = logging.getLogger("slimvid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """Device, precision and CPU threads of one job, all resolved (nothing is "auto" any more)."""
+
+    device: str
+    precision: str
+    threads: int
+
+    def autocast(self):
+        """Context of mixed precision for a forward pass; nothing in fp32."""
+        if self.precision != "bf16":
+            return nullcontext()
+        import torch
+
+        return torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16)
+
+    def describe(self) -> dict[str, str | int]:
+        """What a protocol states: device name, precision, threads, torch's version."""
+        import torch
+
+        name = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else _cpu_name()
+        return {**asdict(self), "device_name": name, "torch": torch.__version__}
+
+
+def resolve(*, device: str = "auto", precision: str = "auto", threads: int = 1) -> Runtime:
+    """Find the device and the precision, and set the process up for them.
+
+    bf16 is chosen where the hardware multiplies it natively; elsewhere "auto" means fp32, because emulated
+    bf16 is slower. Threads are set for torch and OpenCV alike: two jobs with two threads each on two cores
+    ran 29 times slower than with one each.
+    """
+    import torch
+
+    set_threads(threads)
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).split("\n")[0]
+        raise SlimvidError(f"device {device!r}: not usable here ({reason}); use 'auto' or 'cpu'") from None
+    if precision == "auto":
+        precision = "bf16" if _native_bf16(device) else "fp32"
+    torch.use_deterministic_algorithms(True, warn_only=True)  # a resumed run must end with the same bytes
+    torch.backends.cudnn.benchmark = False
+    return Runtime(device=device, precision=precision, threads=threads)
+
+
+def set_threads(threads: int) -> None:
+    """Limit torch's and OpenCV's CPU threads."""
+    import cv2
+    import torch
+
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+
+
+def _native_bf16(device: str) -> bool:
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device == "cpu" and "avx512_bf16" in _cpu_flags()
+
+
+def _cpuinfo(field: str) -> str:
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(field)), "")
+
+
+def _cpu_flags() -> set[str]:
+    return set(_cpuinfo("flags").split())
+
+
+def _cpu_name() -> str:
+    import platform
+
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def code_revision() -> str:
+    """The git revision of the installed source, with "+" where it was changed; "unknown" outside git."""
+    import subprocess
+
+    folder = Path(__file__).resolve().parent
+    try:
+        run = lambda *a: subprocess.run(  # noqa: E731
+            ["git", *a], cwd=folder, capture_output=True, text=True, check=True, timeout=20
+        ).stdout.strip()
+        return run("rev-parse", "HEAD") + ("+" if run("status", "--porcelain", "--", ".") else "")
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries on which a trained artifact's bytes depend."""
+    from importlib.metadata import version
+
+    names = ("torch", "numpy", "opencv-python-headless")
+    return {name: version(name) for name in names}
+
+
+@contextmanager
+def logging_to(path: Path | None) -> Iterator[None]:
+    """Send the job's log to a file as well (append: a resumed run continues it)."""
+    handlers: list[logging.Handler] = []
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(path))
+    else:
+        handlers.append(logging.StreamHandler(sys.stderr))
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            log.removeHandler(handler)
+            handler.close()
+
+
+class Progress:
+    """Progress of a long loop: a bar where a person watches one job, a line now and then elsewhere.
+
+    On a terminal it draws rich's bar with it/s and ETA. Inside a workflow (SNAKEMAKE_JOB is set by the
+    rules) several jobs share the terminal, so each prints one line every ``every`` seconds. The log gets
+    a line at each tenth.
+    """
+
+    def __init__(self, label: str, total: int, *, start: int = 0, every: float = 20.0):
+        self.label, self.total, self.start, self.every = label, total, start, every
+        self.begun = self.last = time.monotonic()
+        self.tenth = start * 10 // max(total, 1)
+        self.bar = None
+        if sys.stderr.isatty() and not os.environ.get("SLIMVID_JOB"):
+            self.bar = _rich_bar()
+            self.bar.start()
+            self.task = self.bar.add_task(label, total=total, completed=start)
+
+    def update(self, done: int, **values: float) -> None:
+        """Report that ``done`` of ``total`` steps are finished; ``values`` are shown in the log."""
+        if self.bar is not None:
+            self.bar.update(self.task, completed=done)
+        now = time.monotonic()
+        rate = (done - self.start) / max(now - self.begun, 1e-9)
+        left = (self.total - done) / max(rate, 1e-9)
+        line = (
+            f"{self.label}: {done}/{self.total}  {rate:.1f} it/s  ETA {int(left) // 60}:{int(left) % 60:02d}"
+        )
+        if sys.stderr.isatty() and self.bar is None and now - self.last >= self.every:
+            print(line, file=sys.stderr, flush=True)
+            self.last = now
+        if done * 10 // max(self.total, 1) > self.tenth:
+            self.tenth = done * 10 // max(self.total, 1)
+            shown = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
+            log.info("%s  %s", line, shown)
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+
+def _rich_bar():
+    from rich import progress
+    from rich.console import Console
+
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
