@@ -8,31 +8,39 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-Norm = Literal["batch", "instance"]
+Norm = Literal["batch", "batch_now", "batch_free", "instance", "instance_affine"]
 
 
 def norm_layer(kind: Norm, channels: int) -> nn.Module:
-    """BatchNorm with affine parameters (vid2vid), or InstanceNorm without (CycleGAN family)."""
-    if kind == "batch":
-        return nn.BatchNorm2d(channels)
-    return nn.InstanceNorm2d(channels, affine=False)
+    """One normalisation.
+
+    "batch" has affine parameters and running statistics (vid2vid, pix2pix), "batch_now" uses the statistics
+    of the batch at hand even in evaluation (CAT's zebra2horse), "batch_free" has no parameters (SPADE),
+    "instance" has neither (CycleGAN family), "instance_affine" has parameters (CAT).
+    """
+    if kind.startswith("batch"):
+        stats = kind != "batch_now"
+        return nn.BatchNorm2d(channels, affine=kind != "batch_free", track_running_stats=stats)
+    return nn.InstanceNorm2d(channels, affine=kind == "instance_affine")
 
 
-def stem(in_channels: int, channels: int, norm: Norm) -> list[nn.Module]:
+def stem(in_channels: int, channels: int, norm: Norm, *, bias: bool = True) -> list[nn.Module]:
     """R3, Conv7, norm, ReLU: keeps the size."""
-    conv = nn.Conv2d(in_channels, channels, 7)
+    conv = nn.Conv2d(in_channels, channels, 7, bias=bias)
     return [nn.ReflectionPad2d(3), conv, norm_layer(norm, channels), nn.ReLU(True)]
 
 
-def down(in_channels: int, channels: int, norm: Norm, *, stride: int = 2) -> list[nn.Module]:
+def down(
+    in_channels: int, channels: int, norm: Norm, *, stride: int = 2, bias: bool = True
+) -> list[nn.Module]:
     """Conv3 with zero padding, norm, ReLU: halves the size (``stride`` 1: keeps it)."""
-    conv = nn.Conv2d(in_channels, channels, 3, stride=stride, padding=1)
+    conv = nn.Conv2d(in_channels, channels, 3, stride=stride, padding=1, bias=bias)
     return [conv, norm_layer(norm, channels), nn.ReLU(True)]
 
 
-def up(in_channels: int, channels: int, norm: Norm) -> list[nn.Module]:
+def up(in_channels: int, channels: int, norm: Norm, *, bias: bool = True) -> list[nn.Module]:
     """Transposed Conv3 at stride 2, norm, ReLU: doubles the size."""
-    conv = nn.ConvTranspose2d(in_channels, channels, 3, stride=2, padding=1, output_padding=1)
+    conv = nn.ConvTranspose2d(in_channels, channels, 3, stride=2, padding=1, output_padding=1, bias=bias)
     return [conv, norm_layer(norm, channels), nn.ReLU(True)]
 
 

@@ -9,6 +9,7 @@ that size in the first down-sampling layer (``low_demand``: d = 1), so three up-
     image = w * raw + (1 - w) * warp(frame t-1, flow); the foreground branch is laid over both.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -82,7 +83,7 @@ class CompositeGenerator(nn.Module):
         width: channels after the first convolution (ngf).
         downs: down-samplings. blocks: residual blocks, the larger half before the branches part.
         norm: "batch" (the papers) or "instance". decomposed, low_demand: the student's two changes.
-        foreground: adds the branch that draws the foreground classes (streets).
+        foreground: channels of the condition whose classes a branch of their own draws (streets: car).
         first_frame: adds a branch that draws the first frame from its condition alone.
     """
 
@@ -97,7 +98,7 @@ class CompositeGenerator(nn.Module):
         norm: Norm = "batch",
         decomposed: bool = False,
         low_demand: bool = False,
-        foreground: bool = False,
+        foreground: Sequence[int] = (),
         first_frame: bool = False,
     ):
         super().__init__()
@@ -127,6 +128,7 @@ class CompositeGenerator(nn.Module):
         branch = {"decomposed": decomposed, "low": low_demand}
         # The release halves the width of the foreground branch where there are more than two down-samplings.
         narrow = width // 2 if downs > 2 else width
+        self.foreground_channels = tuple(foreground)
         self.foreground = ImageBranch(stacked, narrow, downs, blocks, norm, **branch) if foreground else None
         self.first_frame = (
             ImageBranch(condition_channels, width, downs, before, norm, **branch) if first_frame else None
@@ -145,13 +147,12 @@ class CompositeGenerator(nn.Module):
         """f_R^d of Fast-Vid2Vid Eq. 3: bilinear to half size, which at 1/2 is the mean of 2 x 2 pixels."""
         return F.avg_pool2d(x, 2) if self.low_demand else x
 
-    def forward(self, conditions: Tensor, previous: Tensor, mask: Tensor | None = None) -> Output:
+    def forward(self, conditions: Tensor, previous: Tensor) -> Output:
         """Draw frame t.
 
         Args:
             conditions: N x (past+1)*C x H x W, oldest first, in [0, 1].
             previous: N x past*3 x H x W, oldest first, in [-1, 1]; zeros where there is none.
-            mask: N x 1 x H x W in [0, 1], where the foreground branch draws; needed with ``foreground``.
         """
         seg, img = self._reduce(conditions), self._reduce(previous)
         trunk = self.down_seg(seg) + self.down_img(img)
@@ -161,6 +162,8 @@ class CompositeGenerator(nn.Module):
         warped = warp(previous[:, -3:], flow)
         image = weight * raw + (1 - weight) * warped
         if self.foreground is not None:
+            current = conditions[:, -self.condition_channels :]
+            mask = current[:, self.foreground_channels].sum(1, keepdim=True).clamp(0, 1)
             drawn = self.foreground(seg)
             image, raw = drawn * mask + image * (1 - mask), drawn * mask + raw * (1 - mask)
         return Output(image, raw, flow, weight, warped)
@@ -173,7 +176,46 @@ class CompositeGenerator(nn.Module):
         """Inputs of one frame at batch 1, for counting and timing."""
         self.check_size(height, width)
         sizes = [self.condition_channels * (self.past + 1), 3 * self.past]
-        inputs = tuple(torch.zeros(1, c, height, width, device=device) for c in sizes)
-        if self.foreground is None:
-            return inputs
-        return (*inputs, torch.zeros(1, 1, height, width, device=device))
+        return tuple(torch.zeros(1, c, height, width, device=device) for c in sizes)
+
+    def rollout(self, *, first: str = "zero") -> "Rollout":
+        """Start of a clip: the state that ``step`` carries from frame to frame."""
+        return Rollout(self, first=first)
+
+
+class Rollout:
+    """What a composite generator has seen and drawn so far in a clip (or a batch of clips in step).
+
+    Before the first frame the conditions are the first one repeated; the previous frames are zeros, unless
+    ``prime`` supplies true ones or (``first="generator"``) the first-frame branch draws them.
+    """
+
+    def __init__(self, net: CompositeGenerator, *, first: str):
+        self.net, self.first = net, first
+        self.conditions: list[Tensor] = []
+        self.frames: list[Tensor] = []
+
+    def prime(self, condition: Tensor, frame: Tensor) -> None:
+        """Take a true frame (N x 3 x H x W in [-1, 1]) in place of drawing it."""
+        self._see(condition)
+        self.push(frame)
+
+    def step(self, condition: Tensor) -> Output:
+        """Draw the next frame from its condition, N x C x H x W; ``push`` then says what later ones see."""
+        self._see(condition)
+        if not self.frames and self.first == "generator":
+            drawn = self.net.draw_first(condition)
+            flow = drawn.new_zeros(len(drawn), 2, *drawn.shape[2:])
+            return Output(drawn, drawn, flow, torch.ones_like(flow[:, :1]), drawn)
+        past = self.net.past
+        blank = condition.new_zeros(len(condition), 3, *condition.shape[2:])
+        previous = [blank] * (past - len(self.frames)) + self.frames
+        return self.net(torch.cat(self.conditions, dim=1), torch.cat(previous, dim=1))
+
+    def push(self, frame: Tensor) -> None:
+        """Remember a frame as the previous one."""
+        self.frames = [*self.frames, frame][-self.net.past :]
+
+    def _see(self, condition: Tensor) -> None:
+        seen = self.conditions or [condition] * self.net.past
+        self.conditions = [*seen, condition][-(self.net.past + 1) :]

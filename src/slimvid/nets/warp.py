@@ -16,12 +16,11 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
         flow: N x 2 x H x W, (dx, dy) in pixels, backward (from the wanted frame into ``image``).
     """
     n, _, h, w = flow.shape
+    flow, image = flow.float(), image.float()  # under bf16 a sampling grid would be rounded to whole pixels
     ys = torch.linspace(-1, 1, h, device=flow.device, dtype=flow.dtype).view(1, h, 1).expand(n, h, w)
     xs = torch.linspace(-1, 1, w, device=flow.device, dtype=flow.dtype).view(1, 1, w).expand(n, h, w)
     grid = torch.stack((xs + flow[:, 0] * (2 / (w - 1)), ys + flow[:, 1] * (2 / (h - 1))), dim=-1)
-    return F.grid_sample(
-        image, grid.to(image.dtype), mode="bilinear", padding_mode="border", align_corners=True
-    )
+    return F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=True)
 
 
 def compose(near: Tensor, far: Tensor) -> Tensor:
