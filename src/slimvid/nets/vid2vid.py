@@ -138,9 +138,9 @@ class CompositeGenerator(nn.Module):
     def check_size(self, height: int, width: int) -> None:
         """Raise SlimvidError unless the strides divide the size and reflection padding fits."""
         step = 2**self.downs
-        if height % step or width % step or min(height, width) < 4 * step:
+        if height % step or width % step or min(height, width) < 2 * step:
             raise SlimvidError(
-                f"frame size {height}x{width}: this generator needs multiples of {step}, at least {4 * step}"
+                f"frame size {height}x{width}: this generator needs multiples of {step}, at least {2 * step}"
             )
 
     def _reduce(self, x: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Training of originals: one module per teacher over a shared loop, shared losses and shared sequences."""

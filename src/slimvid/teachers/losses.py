@@ -1,0 +1,91 @@
+"""Losses of the vid2vid family, one function each; images are N x 3 x H x W in [-1, 1]."""
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from slimvid.errors import SlimvidError
+
+Features = list[list[Tensor]]  # of a multi-scale discriminator: scale -> stage
+
+
+def gan(features: Features, *, real: bool) -> Tensor:
+    """Least-squares GAN loss on the last stage of every scale, summed (vid2vid; LSGAN, Mao et al. 2017)."""
+    target = 1.0 if real else 0.0
+    return sum(((scale[-1].float() - target) ** 2).mean() for scale in features)
+
+
+def feature_matching(fake: Features, real: Features) -> Tensor:
+    """L1 between the discriminator's inner features of fake and real (pix2pixHD Eq. 4; vid2vid's weights).
+
+    Sum over scales and stages of 1/scales * 4/(stages of the PatchGAN's strided part + 1) * L1.
+    """
+    total = torch.zeros((), device=fake[0][0].device)
+    for f_scale, r_scale in zip(fake, real, strict=True):
+        weight = 4.0 / (len(f_scale) - 1) / len(fake)
+        for f, r in zip(f_scale[:-1], r_scale[:-1], strict=True):
+            total = total + weight * (f.float() - r.detach().float()).abs().mean()
+    return total
+
+
+def masked_l1(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:
+    """Mean over all pixels (not over the mask: vid2vid's convention) of |a - b| where ``mask`` is 1."""
+    return ((a - b).abs() * mask).mean()
+
+
+class Perceptual(nn.Module):
+    """VGG-19 perceptual loss: L1 between relu1_1 .. relu5_1 with weights 1/32, 1/16, 1/8, 1/4, 1.
+
+    vid2vid feeds images in [-1, 1] without ImageNet's normalisation; so does this.
+
+    Args:
+        weights: torchvision's VGG-19 state dict (``vgg19-dcbb9e9d.pth`` or the same as safetensors).
+    """
+
+    CUTS = (2, 7, 12, 21, 30)
+    WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
+
+    def __init__(self, weights: Path):
+        super().__init__()
+        from torchvision.models import vgg19  # 4 s of import: only where the loss is used
+
+        net = vgg19(weights=None).features[: self.CUTS[-1]]
+        net.load_state_dict(_vgg_state(weights))
+        self.slices = nn.ModuleList(
+            net[a:b] for a, b in zip((0, *self.CUTS[:-1]), self.CUTS, strict=True)
+        ).requires_grad_(False)
+        self.eval()
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Distance of ``a`` (gets the gradient) to ``b`` (does not)."""
+        total = torch.zeros((), device=a.device)
+        for part, weight in zip(self.slices, self.WEIGHTS, strict=True):
+            a = part(a)
+            with torch.no_grad():
+                b = part(b)
+            total = total + weight * F.l1_loss(a.float(), b.float())
+        return total
+
+
+def perceptual(weights: Path | None) -> Perceptual | None:
+    """The perceptual loss where weights are given by path; else None (the loss is off)."""
+    return None if weights is None else Perceptual(weights)
+
+
+def _vgg_state(path: Path) -> dict[str, Tensor]:
+    mend = "give torchvision's vgg19 weights, or remove the key to train without the perceptual loss"
+    if not path.is_file():
+        raise SlimvidError(f"{path}: no such file (field vgg); {mend}")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        kept = {k.removeprefix("features."): t for k, t in state.items() if k.startswith("features.")}
+        return {k: t for k, t in kept.items() if int(k.split(".")[0]) < Perceptual.CUTS[-1]}
+    except Exception as error:
+        raise SlimvidError(f"{path}: not VGG-19 weights ({type(error).__name__}); {mend}") from None
