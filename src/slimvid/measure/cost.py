@@ -1,0 +1,202 @@
+"""What a translator costs: multiply-accumulates, parameters and peak activation memory per output frame.
+
+Counting happens on the meta device (`trace`), pricing by named conventions (`conventions`). The true count is
+the column that methods are compared by: the mean per output frame of a clip under the translator's plan.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slimvid.errors import SlimvidError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from slimvid.measure.conventions import Count
+
+GIGA, MEGA = 1e9, 1e6
+INTERPOLATION = {
+    "mci": "motion-compensated interpolation (block matching) multiplies no weights: 0 MACs; see latency",
+    "dis": "DIS optical flow and warping multiply no weights: 0 MACs; see latency",
+    "linear": "linear blending multiplies no weights: 0 MACs; see latency",
+}
+
+
+def count(module: "nn.Module", *inputs: "Tensor", convention: str = "true") -> "Count":
+    """Count one call of ``module`` by a named convention, without computing it.
+
+    Args:
+        module: on any device; it is left as it was.
+        inputs: tensors of the wanted sizes; only shape and dtype matter.
+        convention: "true", "thop", "torchprofile-0.0.1" or "conv-only" (see `conventions`).
+
+    Returns:
+        MACs, parameters, peak bytes of activations, and the names of operations that no rule covers.
+
+    Raises:
+        SlimvidError: no such convention.
+    """
+    from slimvid.measure.conventions import price
+    from slimvid.measure.trace import trace
+
+    return price(trace(module, *inputs), convention)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Cost of a translator under a plan.
+
+    Attributes:
+        macs: true MACs, mean per output frame of a clip.
+        macs_per_generated_frame: true MACs of a frame that the network draws.
+        key_fraction: share of output frames that the network draws.
+        params: resident at inference. activation_bytes: peak of one network call at batch 1.
+        macs_thop, params_thop: one generated frame as pytorch-OpCounter prints it.
+        unknown: operations that no rule covers (not in any figure above).
+    """
+
+    macs: float
+    macs_per_generated_frame: int
+    key_fraction: float
+    params: int
+    activation_bytes: int
+    macs_thop: int
+    params_thop: int
+    unknown: tuple[str, ...]
+
+
+def translator_cost(
+    module: "nn.Module", *, height: int, width: int, key_fraction: float = 1.0, first_fraction: float = 0.0
+) -> Cost:
+    """Cost of the network behind a translator at ``height`` x ``width``.
+
+    Args:
+        module: offers ``example_inputs(height, width)``; one with a ``first_frame`` branch draws the first
+            frame of a clip by ``draw_first``.
+        key_fraction: share of a clip's output frames that the network draws (1: every frame).
+        first_fraction: share of output frames that are a clip's first (used with a first-frame branch).
+
+    Raises:
+        SlimvidError: a fraction outside (0, 1], or a size that the network's strides do not divide.
+    """
+    from slimvid.measure.conventions import price
+    from slimvid.measure.trace import trace
+
+    if not 0 < key_fraction <= 1 or not 0 <= first_fraction <= key_fraction:
+        raise SlimvidError(
+            f"key_fraction {key_fraction}, first_fraction {first_fraction}: shares of a clip's frames; "
+            "they must fit 0 <= first_fraction <= key_fraction <= 1 with key_fraction above 0"
+        )
+    inputs = module.example_inputs(height, width)
+    frame = trace(module, *inputs)
+    true, thop = price(frame), price(frame, "thop")
+    macs = true.macs * key_fraction
+    if first_fraction and getattr(module, "first_frame", None) is not None:
+        condition = inputs[0][:, : module.condition_channels]
+        first = price(trace(module, condition, method="draw_first"))
+        macs += (first.macs - true.macs) * first_fraction
+    return Cost(
+        macs=macs,
+        macs_per_generated_frame=true.macs,
+        key_fraction=key_fraction,
+        params=true.params,
+        activation_bytes=true.activation_bytes,
+        macs_thop=thop.macs,
+        params_thop=thop.params,
+        unknown=true.unknown,
+    )
+
+
+def cycle_mean(full: float, shortcut: float, interval: int) -> float:
+    """Mean MACs per frame of a cycle: one full frame, then ``interval - 1`` shortcut frames.
+
+    This is Algorithm 1 of Shortcut-V2V; ``interval`` is its maximum interval, alpha.
+    """
+    if interval < 1:
+        raise SlimvidError(f"max interval {interval}: a cycle has at least its full frame; give 1 or more")
+    return (full + (interval - 1) * shortcut) / interval
+
+
+def measure_cost(artifact: Path, prepared: Path, keyframes: Path | None, out: Path) -> None:
+    """Write ``cost.json`` of an artifact at the size of a prepared task.
+
+    Args:
+        artifact: folder of ``translator.json``.
+        prepared: the task's prepared store: frame size, and the test clips that the mean is over.
+        keyframes: the key-frame file of a plan of key-frames, else None.
+        out: the JSON document to write.
+
+    Raises:
+        SlimvidError: a key-frame plan without its key-frame file, or an input file that does not fit.
+    """
+    import torch
+
+    from slimvid import artifact as artifacts
+    from slimvid import nets
+    from slimvid.data.store import PreparedTask
+    from slimvid.files import write_json
+
+    found = artifacts.read(artifact)
+    task = PreparedTask(prepared)
+    fraction = _key_fraction(found.plan, keyframes, artifact)
+    clips = task.clips("test")
+    with torch.device("meta"):
+        module = nets.build(found.spec)
+    cost = translator_cost(
+        module,
+        height=task.meta.height,
+        width=task.meta.width,
+        key_fraction=fraction,
+        first_fraction=len(clips) / sum(clip.length for clip in clips),
+    )
+    protocol = _protocol(found.plan, cost, task.meta.height, task.meta.width)
+    seed = found.provenance.get("seed")
+    document = {"task": found.task, "method": found.method, "seed": seed, "protocol": protocol}
+    write_json(out, {**document, "values": _values(cost)})
+
+
+def _key_fraction(plan: dict[str, Any], keyframes: Path | None, artifact: Path) -> float:
+    from slimvid.files import read_json
+
+    if plan.get("kind", "every_frame") != "keyframes":
+        return 1.0
+    if keyframes is None:
+        raise SlimvidError(f"{artifact}: its plan draws key-frames only; give the key-frame file of the plan")
+    document = read_json(keyframes)
+    fraction = document.get("fraction")
+    if not isinstance(fraction, int | float) or not 0 < fraction <= 1:
+        raise SlimvidError(
+            f"{keyframes}: field 'fraction' is {fraction!r}, not a share in (0, 1]; select key-frames anew"
+        )
+    return float(fraction)
+
+
+def _protocol(plan: dict[str, Any], cost: Cost, height: int, width: int) -> dict[str, Any]:
+    keyed = plan.get("kind") == "keyframes"
+    interpolation = plan.get("interpolation", "mci")
+    none = "none: the network draws every frame"
+    return {
+        "height": height,
+        "width": width,
+        "batch": 1,
+        "macs_g": "true MACs (transposed convolutions on their input grid), mean per output frame of the "
+        "test clips under the plan, 1e9",
+        "macs_g_thop": "one generated frame as pytorch-OpCounter 0.1 counts it, 1e9",
+        "activation_mb": "peak of live float32 activations of one network call, 1e6 bytes, weights excluded",
+        "plan": plan,
+        "key_fraction": cost.key_fraction,
+        "interpolation": INTERPOLATION.get(interpolation, interpolation) if keyed else none,
+        "uncounted_operations": list(cost.unknown),
+    }
+
+
+def _values(cost: Cost) -> dict[str, float]:
+    return {
+        "macs_g": cost.macs / GIGA,
+        "macs_g_per_generated_frame": cost.macs_per_generated_frame / GIGA,
+        "params_m": cost.params / MEGA,
+        "activation_mb": cost.activation_bytes / MEGA,
+        "macs_g_thop": cost.macs_thop / GIGA,
+        "params_m_thop": cost.params_thop / MEGA,
+    }

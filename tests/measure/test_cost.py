@@ -1,0 +1,224 @@
+"""Counting: hand-made modules with known costs, each convention's rules, plans, and the JSON document."""
+
+import json
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from slimvid.errors import SlimvidError
+from slimvid.measure.conventions import CONVENTIONS, price, rounded
+from slimvid.measure.cost import _key_fraction, count, cycle_mean, translator_cost
+from slimvid.measure.trace import trace
+from slimvid.nets.vid2vid import CompositeGenerator
+
+
+def _image(channels: int = 4, size: int = 8) -> torch.Tensor:
+    return torch.zeros(1, channels, size, size)
+
+
+@pytest.mark.parametrize(
+    ("convention", "macs"),
+    [("true", 4 * 64 * 6 * 9), ("thop", 6 * 256 * 4 * 9), ("torchprofile-0.0.1", 6 * 256 * 4 * 9)],
+)
+def test_transposed_convolution_counts_on_the_grid_of_the_convention(convention, macs):
+    layer = nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1)
+    assert count(layer, _image(), convention=convention).macs == macs
+
+
+def test_grouped_and_strided_convolution():
+    layer = nn.Conv2d(4, 8, 3, stride=2, padding=1, groups=2)
+    for convention in CONVENTIONS:
+        assert count(layer, _image(), convention=convention).macs == 8 * 16 * 2 * 9
+    assert count(layer, _image()).params == 8 * 2 * 9 + 8
+
+
+@pytest.mark.parametrize(
+    ("layer", "thop", "torchprofile"),
+    [
+        (nn.BatchNorm2d(4), 4 * 256, 0),
+        (nn.BatchNorm2d(4, affine=False), 2 * 256, 0),
+        (nn.BatchNorm2d(4, track_running_stats=False), 4 * 256, 0),
+        (nn.InstanceNorm2d(4), 2 * 256, 256),
+        (nn.InstanceNorm2d(4, affine=True), 4 * 256, 256),
+    ],
+)
+def test_normalisations(layer, thop, torchprofile):
+    facts = trace(layer, _image())
+    counts = {name: price(facts, name).macs for name in CONVENTIONS}
+    assert counts == {"true": 0, "thop": thop, "torchprofile-0.0.1": torchprofile, "conv-only": 0}
+
+
+class _Products(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(8, 5)
+
+    def forward(self, x):
+        flat = x.flatten(2)  # 1 x 4 x 64
+        gram = flat @ flat.transpose(1, 2)  # 4 * 4 * 64
+        mixed = torch.einsum("ncd,de->nce", gram, torch.ones(4, 3, device=x.device))  # 4 * 3 * 4
+        return self.linear(x) * 2, mixed  # 4 * 8 * 5 * 8
+
+
+def test_matrix_products_are_counted_and_hooks_see_only_modules():
+    module = _Products()
+    assert count(module, _image()).macs == 1024 + 48 + 1280
+    thop = count(module, _image(), convention="thop")
+    assert thop.macs == 1280
+    assert thop.omitted == ("aten.bmm in (root)",) and not thop.unknown
+    assert count(module, _image(), convention="torchprofile-0.0.1").macs == 1024 + 48 + 1280 + 160
+
+
+class _Functional(nn.Module):
+    """A convolution whose weight is used by a function, beside a layer that never runs."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.unused = nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1)
+
+    def forward(self, x):
+        return F.conv2d(x, self.conv.weight)
+
+
+def test_thop_sees_neither_functional_calls_nor_their_parameters():
+    true, thop = count(_Functional(), _image()), count(_Functional(), _image(), convention="thop")
+    assert (true.macs, true.params) == (4 * 4 * 64, 40)
+    assert (thop.macs, thop.params) == (0, 0)
+    assert thop.omitted == ("aten.conv2d in (root)",)
+
+
+def test_a_module_called_twice_costs_twice_but_weighs_once():
+    layer = nn.Conv2d(4, 4, 1)
+    thop = count(nn.Sequential(layer, layer), _image(), convention="thop")
+    assert (thop.macs, thop.params) == (2 * 4 * 4 * 64, 20)
+
+
+class _Deformable(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(6, 4, 3, 3))
+
+    def forward(self, x):
+        from torchvision.ops import deform_conv2d
+
+        return deform_conv2d(x, x.new_zeros(1, 18, 8, 8), self.weight, padding=1)
+
+
+def test_deformable_convolution_is_work_that_published_counters_miss():
+    facts = trace(_Deformable(), _image())
+    assert price(facts).macs == 6 * 64 * 4 * 9
+    for name in ("thop", "torchprofile-0.0.1", "conv-only"):
+        assert price(facts, name).macs == 0
+        assert price(facts, name).omitted
+
+
+class _Exotic(nn.Module):
+    def forward(self, x):
+        return torch.linalg.qr(x)[0]
+
+
+def test_what_no_rule_covers_is_reported_by_name():
+    counted = count(nn.Sequential(nn.Conv2d(4, 4, 1), _Exotic()), _image())
+    assert counted.unknown == ("aten.linalg_qr in 1",)
+    assert counted.macs == 4 * 4 * 64
+
+
+def test_by_layer_sums_to_the_whole():
+    module = nn.Sequential(nn.Conv2d(4, 8, 3), nn.InstanceNorm2d(8), nn.ReLU(True), nn.Conv2d(8, 2, 1))
+    counted = count(module, _image(), convention="thop")
+    assert counted.by_layer == {"0": 8 * 36 * 36, "1": 2 * 8 * 36, "3": 2 * 36 * 8}
+    assert sum(counted.by_layer.values()) == counted.macs
+
+
+def test_peak_activation_bytes_by_hand():
+    elements = 4 * 64
+    chain = nn.Sequential(nn.Conv2d(4, 8, 1), nn.ReLU(True), nn.Conv2d(8, 2, 1))
+    # the caller holds the input; the second convolution reads 8 channels and writes 2
+    assert count(chain, _image()).activation_bytes == 4 * (elements + 2 * elements + elements // 2)
+    separate = nn.Sequential(nn.Conv2d(4, 8, 1), nn.ReLU(), nn.Conv2d(8, 2, 1))
+    assert count(separate, _image()).activation_bytes == 4 * (elements + 4 * elements)
+
+
+def test_counting_leaves_the_module_as_it_was():
+    module = nn.Sequential(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4)).train()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    count(module, _image())
+    assert module.training and not module[0]._forward_hooks and not module[0]._forward_pre_hooks
+    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
+
+
+def test_unknown_convention_names_the_known_ones():
+    with pytest.raises(SlimvidError, match="conv-only"):
+        count(nn.Conv2d(4, 4, 1), _image(), convention="ptflops")
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "rounding", "text"),
+    [
+        (2066.684576, 2, "double", "2066.69"),
+        (2066.684576, 2, "half_up", "2066.68"),
+        (767.624741, 2, "double", "767.63"),
+        (0.134560, 2, "double", "0.14"),
+        (0.134560, 2, "half_up", "0.13"),
+        (2066.684576, 0, "truncate", "2066"),
+        (1769.505554, 0, "truncate", "1769"),
+        (364.996230, 0, "half_up", "365"),
+        (2.5, 0, "half_up", "3"),
+    ],
+)
+def test_rounding_of_the_papers(value, digits, rounding, text):
+    assert rounded(value, digits, rounding) == text
+
+
+def _small(**kwargs) -> CompositeGenerator:
+    with torch.device("meta"):
+        return CompositeGenerator(3, width=4, downs=2, blocks=2, **kwargs)
+
+
+def test_key_frames_scale_the_mean_and_not_the_frame():
+    every, keyed = (translator_cost(_small(), height=32, width=32, key_fraction=f) for f in (1.0, 0.25))
+    assert keyed.macs_per_generated_frame == every.macs_per_generated_frame == every.macs
+    assert keyed.macs == every.macs / 4
+    assert keyed.params == every.params and keyed.unknown == ()
+
+
+def test_the_first_frame_branch_counts_once_a_clip():
+    module = _small(first_frame=True)
+    plain = translator_cost(module, height=32, width=32)
+    first = price(trace(module, torch.zeros(1, 3, 32, 32), method="draw_first")).macs
+    mixed = translator_cost(module, height=32, width=32, first_fraction=0.1)
+    assert mixed.macs == pytest.approx(0.9 * plain.macs + 0.1 * first)
+    assert plain.params > plain.params_thop  # the branch is resident although a later frame does not run it
+
+
+@pytest.mark.parametrize("fractions", [(0.0, 0.0), (1.5, 0.0), (0.2, 0.3)])
+def test_impossible_fractions_are_refused(fractions):
+    with pytest.raises(SlimvidError, match="key_fraction"):
+        translator_cost(_small(), height=32, width=32, key_fraction=fractions[0], first_fraction=fractions[1])
+
+
+def test_sizes_that_the_strides_do_not_divide_are_refused():
+    with pytest.raises(SlimvidError, match="30x32"):
+        translator_cost(_small(), height=30, width=32)
+
+
+def test_cycle_mean_of_shortcut_v2v():
+    assert cycle_mean(84.71, 18.19, 3) == pytest.approx(40.363, abs=1e-3)
+    assert cycle_mean(10.0, 1.0, 1) == 10.0
+    with pytest.raises(SlimvidError, match="interval"):
+        cycle_mean(1.0, 1.0, 0)
+
+
+def test_key_frame_plans_need_their_file(tmp_path):
+    plan = {"kind": "keyframes"}
+    with pytest.raises(SlimvidError, match="key-frame file"):
+        _key_fraction(plan, None, tmp_path)
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps({"fraction": 0}))
+    with pytest.raises(SlimvidError, match="fraction"):
+        _key_fraction(plan, path, tmp_path)
+    path.write_text(json.dumps({"fraction": 0.25}))
+    assert _key_fraction(plan, path, tmp_path) == 0.25
+    assert _key_fraction({"kind": "every_frame"}, None, tmp_path) == 1.0

@@ -1,0 +1,62 @@
+"""vid2vid and Fast-Vid2Vid at full size: every published figure to its last printed digit."""
+
+import pytest
+
+from slimvid.errors import SlimvidError
+from slimvid.measure.conventions import rounded
+from slimvid.measure.paper_scale import paper_scale, spec
+
+# task, method, thop 1e9, parameters 1e6, true MACs 1e9
+EXACT = [
+    ("sketch2face", "original", 2066.684576, 364.996230, 1717.215),
+    ("segmentation2city", "original", 1254.168199, 411.335241, 1057.493),
+    ("pose2body", "original", 1769.505554, 364.826886, 1463.720),
+    ("sketch2face", "fast_vid2vid", 767.624741, 63.172230, 418.055),
+    ("segmentation2city", "fast_vid2vid", 455.288553, 71.803977, 258.551),
+    ("pose2body", "fast_vid2vid", 661.960786, 63.002886, 356.087),
+]
+
+
+@pytest.mark.parametrize(("task", "method", "thop", "params", "true"), EXACT)
+def test_counts_at_full_size(task, method, thop, params, true):
+    cost = paper_scale(task, method)
+    assert round(cost.macs_g_thop, 6) == thop
+    assert round(cost.params_m, 6) == round(cost.params_m_thop, 6) == params
+    assert round(cost.macs_g, 3) == true
+
+
+@pytest.mark.parametrize(
+    ("task", "method", "macs", "params"),
+    [
+        ("sketch2face", "original", "2066.69", "365.00"),
+        ("segmentation2city", "original", "1254.17", "411.34"),
+        ("sketch2face", "fast_vid2vid", "767.63", "63.17"),
+        ("segmentation2city", "fast_vid2vid", "455.29", "71.80"),
+    ],
+)
+def test_shortcut_v2v_prints_these(task, method, macs, params):
+    cost = paper_scale(task, method)
+    assert rounded(cost.macs_g_thop, 2, "double") == macs
+    assert rounded(cost.params_m_thop, 2, "double") == params
+
+
+@pytest.mark.parametrize(
+    ("task", "macs"), [("sketch2face", "2066"), ("segmentation2city", "1254"), ("pose2body", "1769")]
+)
+def test_fast_vid2vid_prints_these(task, macs):
+    assert rounded(paper_scale(task, "original").macs_g_thop, 0, "truncate") == macs
+
+
+def test_uniform_width_scales_about_quadratically():
+    half, full = paper_scale("sketch2face", "uniform", width=64), paper_scale("sketch2face", "original")
+    assert 3.7 < full.macs_g / half.macs_g < 4.05
+    assert 3.9 < full.params_m / half.params_m < 4.05
+
+
+def test_unknown_names_say_which_are_known():
+    with pytest.raises(SlimvidError, match="sketch2face"):
+        spec("horse2zebra", "original")
+    with pytest.raises(SlimvidError, match="fast_vid2vid"):
+        spec("sketch2face", "cat")
+    with pytest.raises(SlimvidError, match="width"):
+        paper_scale("sketch2face", "uniform", width=-1)
