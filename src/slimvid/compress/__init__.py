@@ -1,0 +1,101 @@
+"""Compression methods: one module each.
+
+A config entry ``methods.<row>.method: NAME`` runs ``compress(job)`` of ``slimvid/compress/NAME.py``, which reads
+its own keys from ``job.options`` (``job.parse(Options)`` validates them) and writes an artifact to ``job.out``.
+Adding a method is that one module and that one entry.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from slimvid.config import MethodSettings, TeacherSettings
+from slimvid.errors import SlimvidError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from slimvid.runtime import Runtime
+
+T = TypeVar("T", bound="BaseModel")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One compression: what to compress, with what, and where the artifact goes.
+
+    Attributes:
+        row: the method's name in the config, and in every path.
+        teacher: the original's artifact folder; teacher_settings: how that one was trained.
+        plan: the plan that the artifact shall carry.
+    """
+
+    task: str
+    row: str
+    options: dict[str, Any]
+    plan: dict[str, Any]
+    teacher: Path
+    teacher_settings: TeacherSettings
+    prepared: Path
+    seed: int
+    out: Path
+    runtime: "Runtime"
+
+    def parse(self, options: type[T]) -> T:
+        """The method's options, type-checked; one clear error names the first field that does not fit."""
+        return check(options, self.options, origin=f"methods.{self.row}.options")
+
+    def student_settings(self, changes: dict[str, Any]) -> TeacherSettings:
+        """The teacher's training settings with the student's ``changes`` laid on them."""
+        merged = {**self.teacher_settings.model_dump(), **changes}
+        return check(TeacherSettings, merged, origin=f"methods.{self.row}.options.train")
+
+
+def check(model: type[T], document: dict[str, Any], *, origin: str) -> T:
+    """Validate ``document`` as ``model``.
+
+    Raises:
+        SlimvidError: names ``origin`` and the first field that does not fit.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise SlimvidError(f"{origin}.{field}: {first['msg']}") from None
+
+
+def compress(
+    *,
+    task: str,
+    row: str,
+    settings: MethodSettings,
+    teacher_settings: TeacherSettings,
+    seed: int,
+    prepared: Path,
+    teacher: Path,
+    out: Path,
+    runtime: "Runtime",
+) -> None:
+    """Run the method that a config entry names."""
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    name = f"slimvid.compress.{settings.method}"
+    if find_spec(name) is None:
+        raise SlimvidError(f"methods.{row}.method: there is no module {name}; see docs/adding_a_method.md")
+    job = Job(
+        task=task,
+        row=row,
+        options=settings.options,
+        plan=settings.plan.model_dump(exclude_none=True),
+        teacher=teacher,
+        teacher_settings=teacher_settings,
+        prepared=prepared,
+        seed=seed,
+        out=out,
+        runtime=runtime,
+    )
+    import_module(name).compress(job)

@@ -15,15 +15,16 @@ class Batch(NamedTuple):
     """``n`` frames in step of each clip, every ``gap``-th of the footage. Leading dimensions B x n.
 
     frames [-1, 1] x3, conditions [0, 1] xC, flow (pixels, to the sequence's previous frame) x2, valid {0, 1}
-    x1 (1 where that flow can be trusted; 0 in the first frame). ``dense`` holds the conditions of all frames
-    from the first to the last: what a full-time teacher sees.
+    x1 (1 where that flow can be trusted; 0 in the first frame). ``dense_conditions`` and ``dense_frames`` are
+    all the footage from the first frame to the last, at gap 1: what a full-time teacher sees.
     """
 
     frames: Tensor
     conditions: Tensor
     flow: Tensor
     valid: Tensor
-    dense: Tensor
+    dense_conditions: Tensor
+    dense_frames: Tensor
     gap: int
 
 
@@ -63,7 +64,7 @@ def sample(
     valid[:, 0] = 0  # the first frame's flow leads out of the sequence
     if gap > 1:
         flow, valid = flow_at_gap(flow, valid, gap)
-    return Batch(frames[:, ::gap], dense[:, ::gap], flow, valid, dense, gap)
+    return Batch(frames[:, ::gap], dense[:, ::gap], flow, valid, dense, frames, gap)
 
 
 def flow_at_gap(flow: Tensor, valid: Tensor, gap: int) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,173 @@
+"""Fast-Vid2Vid (Zhuo et al. 2022): spatial and temporal compression of a vid2vid original.
+
+Space (3.3): the student has decomposed blocks, reads its inputs at half size and keeps that size in its first
+down-sampling layer, so that it still draws full-size frames; Spatial KD (Eq. 1) ties it to the teacher.
+
+Time (3.4): the student works part-time. It is trained on sequences at a random gap 1 < g, and Temporal KD
+(Eq. 4-6) ties its frames to those that the full-time teacher draws at the same time stamps.
+
+    L_KD = sigma * L_SKD + gamma * (alpha * L_LTKD + beta * L_GTKD)                          (Eq. 6, 7)
+
+At inference (3.5) only key-frames are drawn: see ``slimvid.infer.keyframes`` and ``.interpolate``.
+
+Where the release differs: it trains in sequence without the spatial term in the last stage (here both terms
+act, Eq. 7); it takes its global loss without gradient and between sequences that are not aligned in time
+(here it has a gradient and they are); it uses L1 in places of Eq. 1, 4 and 5's MSE (here MSE); its "teacher" is
+the decomposed network at full size (here it is the original).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from slimvid.compress import Job
+from slimvid.compress.frozen import FrozenTeacher, load_teacher
+from slimvid.config import Section
+from slimvid.data.store import PreparedTask
+from slimvid.errors import SlimvidError
+from slimvid.files import sha256_file
+from slimvid.nets.vid2vid import Output
+from slimvid.nets.video_features import RandomVideoFeatures
+from slimvid.teachers.losses import Perceptual, perceptual
+from slimvid.teachers.sequences import Batch
+from slimvid.teachers.vid2vid import fit, generator_spec
+
+I3D_SHA256 = "bec6519f66ea534e953026b4ae2c65553c17bf105611c746d904657e5860a5e2"  # i3d_torchscript.pt
+
+
+class Options(Section):
+    """The method's own keys; the defaults are the paper's."""
+
+    sigma: float = Field(1.0, ge=0, description="weight of Spatial KD (Eq. 7)")
+    gamma: float = Field(2.0, ge=0, description="weight of Temporal KD (Eq. 7)")
+    alpha: float = Field(2.0, ge=0, description="weight of local Temporal KD (Eq. 6)")
+    beta: float = Field(15.0, ge=0, description="weight of global Temporal KD (Eq. 6)")
+    spatial_share: float = Field(0.4, ge=0, le=1, description="share of the run at gap 1, before part-time")
+    gap_max: int = Field(4, ge=2, description="gaps are drawn from 2..gap_max, limited by the clips")
+    i3d: Path | None = Field(None, description="i3d_torchscript.pt; none: a fixed random video network")
+    train: dict = Field(default_factory=dict, description="changes to the teacher's training settings")
+
+
+def compress(job: Job) -> None:
+    """Train the part-time, spatially low-demand student and write its artifact."""
+    options = job.parse(Options)
+    settings = job.student_settings(options.train)
+    data = PreparedTask(job.prepared)
+    teacher = load_teacher(job.teacher, job.runtime)
+    distiller = STKD(options, teacher, vgg=perceptual(settings.vgg), spatial_until=_stage(options, settings))
+    longest = max(clip.length for clip in data.clips("train"))
+    frames = settings.sequence + (settings.past if settings.first == "real" else 0)
+    gap_max = min(options.gap_max, (longest - 1) // (frames - 1))
+
+    def gap(index: int, rng: np.random.Generator) -> int:
+        return 1 if index < distiller.spatial_until or gap_max < 2 else int(rng.integers(2, gap_max + 1))
+
+    fit(
+        task=job.task,
+        method=job.row,
+        spec=generator_spec(settings, data.meta.condition, decomposed=True, low_demand=True),
+        settings=settings.model_copy(update={"sequence_doubles_every": 0}),
+        plan=job.plan,
+        data=data,
+        seed=job.seed,
+        out=job.out,
+        runtime=job.runtime,
+        distiller=distiller,
+        gap=gap,
+        provenance={
+            "options": options.model_dump(mode="json"),
+            "video_features": distiller.features_name,
+            **teacher.provenance(),
+        },
+    )
+
+
+def _stage(options: Options, settings) -> int:
+    return round(options.spatial_share * settings.iterations)
+
+
+class STKD:
+    """Spatial and temporal knowledge distillation (3.3, 3.4)."""
+
+    def __init__(
+        self, options: Options, teacher: FrozenTeacher, *, vgg: Perceptual | None, spatial_until: int
+    ):
+        self.options, self.teacher, self.spatial_until = options, teacher, spatial_until
+        device = teacher.runtime.device
+        self.vgg = None if vgg is None else vgg.to(device)
+        features, self.features_name = video_features(options.i3d)
+        self.features = features.to(device)
+        self.targets: list[Tensor] = []
+        self.part_time = False
+
+    def begin(self, batch: Batch, *, index: int) -> None:
+        """Let the full-time teacher draw the sequence; its frames at the student's time stamps are kept."""
+        self.targets = self.teacher.frames(batch)
+        self.part_time = index >= self.spatial_until
+
+    def losses(self, t: int, drawn: Sequence[Tensor], out: Output) -> Mapping[str, Tensor]:
+        """Eq. 7 for frame ``t``: the spatial term alone in the first stage, both in the second."""
+        o, per_frame = self.options, self._frame(out.image, self.targets[t])
+        losses = {"skd": o.sigma * per_frame}
+        if self.part_time:
+            # Eq. 1 and Eq. 4 are one formula; at gap > 1 the same distance carries both weights.
+            losses["ltkd"] = o.gamma * o.alpha * per_frame
+            if t > 0 and o.beta:
+                losses["gtkd"] = o.gamma * o.beta * self._sequence(t, drawn, out.image)
+        return losses
+
+    def _frame(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """MSE + L_per of Eq. 1 and 4 (the perceptual term where VGG weights are given)."""
+        loss = ((student - teacher) ** 2).mean()
+        return loss if self.vgg is None else loss + self.vgg(student, teacher)
+
+    def _sequence(self, t: int, drawn: Sequence[Tensor], image: Tensor) -> Tensor:
+        """Eq. 5: MSE between video features of Seq-s and Seq-t, both up to frame ``t``.
+
+        The student's earlier frames are detached, as everywhere in vid2vid's training; the gradient runs
+        through the frame that is being drawn.
+        """
+        seq_s = torch.stack((*drawn[:t], image), 1)
+        seq_t = torch.stack(self.targets[: t + 1], 1)
+        with torch.no_grad():
+            wanted = self.features(seq_t)
+        return ((self.features(seq_s) - wanted) ** 2).mean()
+
+
+class I3D(nn.Module):
+    """Kinetics-400 I3D as TorchScript: N x T x 3 x H x W in [-1, 1] -> N x 400 logits at 224 x 224.
+
+    Sequences shorter than the 10 frames that its pooling needs are stretched in time (linear).
+    """
+
+    def __init__(self, path: Path):
+        super().__init__()
+        if not path.is_file():
+            raise SlimvidError(
+                f"{path}: no such file (options.i3d); give i3d_torchscript.pt or remove the key"
+            )
+        digest = sha256_file(path)  # before loading: TorchScript executes what the file says
+        if digest != I3D_SHA256:
+            raise SlimvidError(
+                f"{path}: SHA-256 {digest[:12]}.. is not I3D's {I3D_SHA256[:12]}..; fetch it again"
+            )
+        self.net = torch.jit.load(path, map_location="cpu").eval()
+
+    def forward(self, frames: Tensor) -> Tensor:
+        size = (max(frames.shape[1], 10), 224, 224)
+        x = nn.functional.interpolate(
+            frames.transpose(1, 2), size=size, mode="trilinear", align_corners=False
+        )
+        return self.net(x, rescale=False, resize=False, return_features=True)
+
+
+def video_features(i3d: Path | None) -> tuple[nn.Module, str]:
+    """The video network of Eq. 5, frozen, and its name for the artifact."""
+    if i3d is not None:
+        return I3D(i3d).requires_grad_(False), f"I3D {I3D_SHA256[:8]}"
+    return RandomVideoFeatures(seed=5).eval(), "fixed random 3-D network (no I3D weights were given)"
