@@ -1,0 +1,126 @@
+"""The manifest of a prepared task: one row per frame, and what the task says about itself."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slimvid.data.condition import ConditionSpec
+from slimvid.data.rows import MAPS
+from slimvid.errors import SlimvidError
+
+FORMAT = 1
+SPLITS = ("train", "test")
+MANIFEST = "manifest.parquet"
+_KEY = b"slimvid"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskMeta:
+    """What a prepared task is: its name, the data that made it (for people), its condition, size and rate."""
+
+    task: str
+    source: str
+    condition: ConditionSpec
+    height: int
+    width: int
+    fps: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-serialisable form; `from_dict` inverts it."""
+        return {**self.__dict__, "condition": self.condition.to_dict()}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "TaskMeta":
+        """Build from `to_dict`'s form."""
+        return cls(**{**document, "condition": ConditionSpec.from_dict(document["condition"])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipInfo:
+    """A clip's entry in the store: name, number of frames, frames per second."""
+
+    name: str
+    length: int
+    fps: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """A manifest as read.
+
+    Attributes:
+        meta: the task's description.
+        files: for each split, the ``rows`` and ``bytes`` of its Arrow file.
+        clips: for each split, clip name -> (first row, `ClipInfo`), in writing order.
+        hashes: for each split, the content hash of every row.
+    """
+
+    meta: TaskMeta
+    files: dict[str, dict[str, int]]
+    clips: dict[str, dict[str, tuple[int, ClipInfo]]]
+    hashes: dict[str, list[str]]
+
+
+def write_manifest(path: Path, meta: TaskMeta, rows: list[dict[str, Any]], files: dict[str, Any]) -> None:
+    """Write rows (columns as below) and the description in the schema's metadata."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    document = {"format": FORMAT, "meta": meta.to_dict(), "splits": files}
+    text = json.dumps(document, sort_keys=True, allow_nan=False)
+    types = [
+        *(("split", pa.string()), ("clip", pa.string()), ("index", pa.int32())),
+        *(("timestamp", pa.float64()), ("fps", pa.float64()), ("height", pa.int32()), ("width", pa.int32())),
+        *(("sha256", pa.string()), *((f"has_{name}", pa.bool_()) for name in MAPS)),
+    ]
+    schema = pa.schema(types, metadata={_KEY: text.encode()})
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path, compression="zstd")
+
+
+def read_manifest(root: Path) -> Manifest:
+    """Read and check ``root``'s manifest.
+
+    Raises:
+        SlimvidError: missing, damaged, of another format version, or with gaps.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = root / MANIFEST
+    mend = f"run `slimvid prepare {root.name}` again"
+    if not path.is_file():
+        raise SlimvidError(f"{path}: missing; run `slimvid prepare {root.name}` first")
+    try:
+        table = pq.read_table(path)
+        document = json.loads((table.schema.metadata or {})[_KEY])
+        version = document["format"]
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+        raise SlimvidError(f"{path}: damaged, or not a manifest ({one_line(error)}); {mend}") from None
+    if version != FORMAT:
+        raise SlimvidError(f"{path}: format {version}, but this version reads {FORMAT}; {mend}")
+    files = document["splits"]
+    clips, hashes = _index(table.to_pydict())
+    if any(len(hashes[split]) != files[split]["rows"] for split in SPLITS):
+        raise SlimvidError(f"{path}: rows are missing; {mend}")
+    return Manifest(meta=TaskMeta.from_dict(document["meta"]), files=files, clips=clips, hashes=hashes)
+
+
+def one_line(error: Exception) -> str:
+    """An exception's text on one line, without what follows the first sentence of a library's report."""
+    return " ".join(str(error).split())[:120] or type(error).__name__
+
+
+def _index(
+    columns: dict[str, list],
+) -> tuple[dict[str, dict[str, tuple[int, ClipInfo]]], dict[str, list[str]]]:
+    clips: dict[str, dict[str, tuple[int, ClipInfo]]] = {split: {} for split in SPLITS}
+    hashes: dict[str, list[str]] = {split: [] for split in SPLITS}
+    for split, clip, fps, digest in zip(
+        *(columns[k] for k in ("split", "clip", "fps", "sha256")), strict=True
+    ):
+        first, info = clips[split].get(clip, (len(hashes[split]), None))
+        clips[split][clip] = first, ClipInfo(name=clip, length=1 + (info.length if info else 0), fps=fps)
+        hashes[split].append(digest)
+    return clips, hashes

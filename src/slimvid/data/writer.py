@@ -1,0 +1,107 @@
+"""Writing the prepared store: all of it or nothing, the same bytes every time."""
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from slimvid.data.clip import Clip
+from slimvid.data.manifest import MANIFEST, SPLITS, TaskMeta, write_manifest
+from slimvid.data.rows import MAPS, encode_row, row_hash
+from slimvid.errors import SlimvidError
+
+
+def write_prepared(root: Path | str, meta: TaskMeta, splits: Mapping[str, Iterable[Clip]]) -> None:
+    """Write a task's store into folder ``root``; nothing of it is visible before all of it is written.
+
+    Args:
+        root: ``data/prepared/<task>``; files of an earlier preparation are replaced.
+        meta: the task's description.
+        splits: the clips of "train" and of "test"; they are drawn lazily, one clip in memory at a time.
+
+    Raises:
+        SlimvidError: a split without clips, a clip name used twice, a clip of another size, or one that lacks
+            a map that the condition needs.
+    """
+    root = Path(root)
+    if set(splits) != set(SPLITS):
+        raise SlimvidError(f"task {meta.task}: splits {sorted(splits)}; give exactly {', '.join(SPLITS)}")
+    root.mkdir(parents=True, exist_ok=True)
+    for stale in root.glob(".partial-*"):  # of a killed run
+        shutil.rmtree(stale, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=root, prefix=".partial-") as name:
+        work = Path(name)
+        rows: list[dict[str, Any]] = []
+        files = {}
+        for split in SPLITS:
+            taken = {row["clip"] for row in rows}
+            written = _write_split(work / f"{split}.arrow", meta, split, splits[split], taken)
+            files[split] = {"rows": len(written), "bytes": (work / f"{split}.arrow").stat().st_size}
+            rows += written
+        write_manifest(work / MANIFEST, meta, rows, files)
+        (root / MANIFEST).unlink(missing_ok=True)  # an old manifest must never describe new files
+        for file in (*(f"{split}.arrow" for split in SPLITS), MANIFEST):
+            (work / file).replace(root / file)
+
+
+def _write_split(
+    path: Path, meta: TaskMeta, split: str, clips: Iterable[Clip], taken: set[str]
+) -> list[dict[str, Any]]:
+    """Write one split's Arrow file, one record batch per frame; gives its manifest rows."""
+    import pyarrow as pa
+
+    maps = [(name, pa.binary()) for name in ("frame", *MAPS)]
+    schema = pa.schema([("clip", pa.string()), ("index", pa.int32()), *maps])
+    rows: list[dict[str, Any]] = []
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for clip in clips:
+            _check_clip(meta, clip, taken)
+            taken.add(clip.name)
+            for t in range(len(clip)):
+                row = encode_row(clip, t)
+                columns = {"clip": clip.name, "index": t, **row}
+                writer.write_batch(pa.RecordBatch.from_pylist([columns], schema=schema))
+                rows.append(_manifest_row(clip, t, split, row))
+    if not rows:
+        raise SlimvidError(f"task {meta.task}: no clip in split {split!r}; widen its range or add data")
+    return rows
+
+
+def _check_clip(meta: TaskMeta, clip: Clip, taken: set[str]) -> None:
+    if clip.name in taken:
+        raise SlimvidError(f"task {meta.task}: two clips are called {clip.name!r}; give each its own name")
+    height, width = clip.frames.shape[1:3]
+    if (height, width) != (meta.height, meta.width):
+        raise SlimvidError(
+            f"task {meta.task}: clip {clip.name} is {width}x{height}; "
+            f"the task's size is {meta.width}x{meta.height}: make both the same"
+        )
+    for name in meta.condition.needs:
+        if name != "image" and getattr(clip, name) is None:
+            raise SlimvidError(
+                f"task {meta.task}: clip {clip.name} has no {name}, which condition "
+                f"{meta.condition.kind!r} needs; add the files or choose another condition"
+            )
+    if clip.labels is not None and meta.condition.label_names:
+        count = len(meta.condition.label_names)
+        unknown = clip.labels[(clip.labels >= count) & (clip.labels != 255)]
+        if unknown.size:
+            raise SlimvidError(
+                f"task {meta.task}: clip {clip.name} has label id {int(unknown[0])}, but only 0..{count - 1} "
+                "(and 255, void) have names; correct the maps or label_names"
+            )
+
+
+def _manifest_row(clip: Clip, t: int, split: str, row: dict[str, bytes | None]) -> dict[str, Any]:
+    return {
+        "split": split,
+        "clip": clip.name,
+        "index": t,
+        "timestamp": t / clip.fps,
+        "fps": clip.fps,
+        "height": clip.frames.shape[1],
+        "width": clip.frames.shape[2],
+        "sha256": row_hash(row),
+        **{f"has_{name}": row[name] is not None for name in MAPS},
+    }
