@@ -1,7 +1,11 @@
 """Compression methods: one module each.
 
-A config entry ``methods.<row>.method: NAME`` runs ``compress(job)`` of ``slimvid/compress/NAME.py``, which reads
-its own keys from ``job.options`` (``job.parse(Options)`` validates them) and writes an artifact to ``job.out``.
+A config entry ``methods.<row>.method: NAME`` runs ``slimvid/compress/NAME.py``, which holds
+
+    Options                                      its own keys of the entry, a pydantic model
+    student_spec(settings, condition, options)   the student's architecture; also counted at the papers' size
+    compress(job)                                trains the student and writes its artifact to ``job.out``
+
 Adding a method is that one module and that one entry.
 """
 

@@ -12,13 +12,13 @@ At inference (3.5) only key-frames are drawn: see ``slimvid.infer.keyframes`` an
 
 Where the release differs: it trains in sequence without the spatial term in the last stage (here both terms
 act, Eq. 7); it takes its global loss without gradient and between sequences that are not aligned in time
-(here it has a gradient and they are); it uses L1 in places of Eq. 1, 4 and 5's MSE (here MSE); its "teacher" is
-the decomposed network at full size (here it is the original).
+(here it has a gradient and they are); it uses L1 in places of Eq. 1, 4 and 5's MSE (here MSE); its "teacher"
+is the decomposed network at full size (here: the original).
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +27,8 @@ from torch import Tensor, nn
 
 from slimvid.compress import Job
 from slimvid.compress.frozen import FrozenTeacher, load_teacher
-from slimvid.config import Section
+from slimvid.config import Section, TeacherSettings
+from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.files import sha256_file
@@ -53,6 +54,11 @@ class Options(Section):
     train: dict = Field(default_factory=dict, description="changes to the teacher's training settings")
 
 
+def student_spec(settings: TeacherSettings, condition: ConditionSpec, options: Options) -> dict[str, Any]:
+    """The spatially low-demand, decomposed form of the original (3.2, 3.3)."""
+    return generator_spec(settings, condition, decomposed=True, low_demand=True)
+
+
 def compress(job: Job) -> None:
     """Train the part-time, spatially low-demand student and write its artifact."""
     options = job.parse(Options)
@@ -70,7 +76,7 @@ def compress(job: Job) -> None:
     fit(
         task=job.task,
         method=job.row,
-        spec=generator_spec(settings, data.meta.condition, decomposed=True, low_demand=True),
+        spec=student_spec(settings, data.meta.condition, options),
         settings=settings.model_copy(update={"sequence_doubles_every": 0}),
         plan=job.plan,
         data=data,

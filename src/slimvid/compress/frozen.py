@@ -10,7 +10,7 @@ from slimvid.teachers.sequences import Batch
 
 
 class FrozenTeacher:
-    """The original, full-time: it draws every frame of a sequence from its own previous ones (no gradient)."""
+    """The original, full-time: it draws every frame of a sequence from its own previous ones; no gradient."""
 
     def __init__(self, source: Artifact, runtime: Runtime):
         self.source, self.runtime = source, runtime

@@ -1,5 +1,7 @@
 """A fixed random network that turns a few frames into a feature vector that its input gets gradient from."""
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -16,7 +18,7 @@ class RandomVideoFeatures(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         channels = [3, width, 2 * width, 4 * width]
         layers: list[nn.Module] = []
-        for a, b in zip(channels[:-1], channels[1:], strict=True):
+        for a, b in itertools.pairwise(channels):
             conv = nn.Conv3d(a, b, 3, stride=(1, 2, 2), padding=1, padding_mode="replicate", bias=False)
             with torch.no_grad():
                 conv.weight.normal_(0, (2 / (27 * a)) ** 0.5, generator=generator)
