@@ -1,0 +1,67 @@
+"""The baseline that every paper compares with: the original's generator at a scaled width.
+
+Trained from scratch with the original's losses and plain distillation of its output. It walks every frame.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field
+from torch import Tensor
+
+from slimvid.compress import Job
+from slimvid.compress.frozen import FrozenTeacher, load_teacher
+from slimvid.config import Section, TeacherSettings
+from slimvid.data.condition import ConditionSpec
+from slimvid.data.store import PreparedTask
+from slimvid.nets.vid2vid import Output
+from slimvid.teachers.sequences import Batch
+from slimvid.teachers.vid2vid import fit, generator_spec
+
+
+class Options(Section):
+    """The method's own keys."""
+
+    width: float = Field(0.5, gt=0, le=1, description="share of the original's channels in every layer")
+    distill: float = Field(10.0, ge=0, description="weight of L1 to the original's frame")
+    train: dict = Field(default_factory=dict, description="changes to the original's training settings")
+
+
+def student_spec(settings: TeacherSettings, condition: ConditionSpec, options: Options) -> dict[str, Any]:
+    """The original's spec with every width scaled (an even number of channels, at least 4)."""
+    width = max(4, 2 * round(settings.width * options.width / 2))
+    return generator_spec(settings, condition, width=width)
+
+
+def compress(job: Job) -> None:
+    """Train the narrow generator and write its artifact."""
+    options = job.parse(Options)
+    settings, data = job.student_settings(options.train), PreparedTask(job.prepared)
+    teacher = load_teacher(job.teacher, job.runtime)
+    fit(
+        task=job.task,
+        method=job.row,
+        spec=student_spec(settings, data.meta.condition, options),
+        settings=settings,
+        plan=job.plan,
+        data=data,
+        seed=job.seed,
+        out=job.out,
+        runtime=job.runtime,
+        distiller=OutputDistillation(teacher, weight=options.distill),
+        provenance={"options": options.model_dump(mode="json"), **teacher.provenance()},
+    )
+
+
+class OutputDistillation:
+    """weight * L1 between the student's frame and the original's at the same time."""
+
+    def __init__(self, teacher: FrozenTeacher, *, weight: float):
+        self.teacher, self.weight = teacher, weight
+        self.targets: list[Tensor] = []
+
+    def begin(self, batch: Batch, *, index: int) -> None:
+        self.targets = self.teacher.frames(batch)
+
+    def losses(self, t: int, drawn: Sequence[Tensor], out: Output) -> Mapping[str, Tensor]:
+        return {"distill": self.weight * (out.image - self.targets[t]).abs().mean()}
