@@ -1,0 +1,157 @@
+"""The translator: what evaluation, latency, cost, strips and the command line know of any trained network.
+
+    t = slimvid.load("checkpoints/sketch2face/fast_vid2vid/0")
+    for frame in t.stream(conditions):
+        ...
+
+Networks hold no state; a stream does (``net.rollout``), so one translator serves many streams.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from slimvid import artifact
+from slimvid.artifact import Artifact
+from slimvid.config import PlanSettings
+from slimvid.data.condition import ConditionSpec
+from slimvid.errors import SlimvidError
+from slimvid.runtime import Runtime, resolve
+
+if TYPE_CHECKING:
+    from slimvid.measure.cost import Cost
+
+PLAN_FIELDS = set(PlanSettings.model_fields)
+
+
+class Translator:
+    """A trained network with its plan, ready on a device.
+
+    Attributes:
+        condition: what the network reads. plan: how a clip is walked.
+        first: where first frames come from: "real" (given), "zero" (none) or "generator".
+    """
+
+    def __init__(self, source: Artifact, runtime: Runtime):
+        self.source, self.runtime = source, runtime
+        self.net = source.module(runtime.device).requires_grad_(False)
+        self.condition = ConditionSpec.from_dict(source.condition)
+        self.plan = PlanSettings(**{k: v for k, v in source.plan.items() if k in PLAN_FIELDS})
+        self.first: str = source.plan.get("first", "zero")
+
+    @property
+    def given(self) -> int:
+        """How many true first frames a stream needs."""
+        return self.net.past if self.first == "real" else 0
+
+    def draw(
+        self, conditions: Iterable[np.ndarray], *, first_frames: Sequence[np.ndarray] = ()
+    ) -> Iterator[np.ndarray]:
+        """Draw a frame for every condition, in order, with no look-ahead; the plan is not applied.
+
+        Args:
+            conditions: float32 C x H x W in [0, 1], one per frame to draw; all of one size.
+            first_frames: true frames uint8 H x W x 3, as many as ``given``; they come out unchanged.
+
+        Yields:
+            uint8 H x W x 3 RGB.
+
+        Raises:
+            SlimvidError: wrong number of first frames, channels or sizes; names the frame.
+        """
+        if len(first_frames) != self.given:
+            raise SlimvidError(f"first_frames: {len(first_frames)} given, this translator needs {self.given}")
+        rollout = self.net.rollout(first=self.first)
+        size = None
+        for index, condition in enumerate(conditions):
+            size = self._check(index, condition, size)
+            tensor = torch.from_numpy(np.ascontiguousarray(condition, np.float32))[None]
+            tensor = tensor.to(self.runtime.device)
+            if index < self.given:
+                rollout.prime(tensor, to_tensor(first_frames[index]).to(self.runtime.device))
+                yield first_frames[index]
+                continue
+            with torch.inference_mode(), self.runtime.autocast():
+                image = rollout.step(tensor).image.float()
+            rollout.push(image)
+            yield to_picture(image)
+
+    def stream(
+        self, conditions: Iterable[np.ndarray], *, first_frames: Sequence[np.ndarray] = ()
+    ) -> Iterator[np.ndarray]:
+        """Translate a clip under the plan: one uint8 H x W x 3 RGB frame per condition, lazily.
+
+        ``every_frame`` is causal: a frame comes out before the next condition is read. ``keyframes`` reads the
+        clip to its end first, because a peak of its motion curve is known only against the whole curve.
+        Arguments and errors as in ``draw``.
+        """
+        if self.plan.kind == "every_frame":
+            yield from self.draw(conditions, first_frames=first_frames)
+            return
+        from slimvid.infer.interpolate import interpolate_clip
+        from slimvid.infer.keyframes import select
+
+        kept = list(conditions)
+        chosen = select((self.condition.picture(c) for c in kept), self.plan)
+        keys = with_given(chosen, self.given)
+        drawn = self.draw((kept[i] for i in keys), first_frames=first_frames)
+        frames = dict(zip(keys, drawn, strict=True))
+        yield from interpolate_clip(
+            frames, length=len(kept), mode=self.plan.interpolation, timing=self.plan.timing
+        )
+
+    def cost(self, *, height: int, width: int, key_fraction: float = 1.0) -> "Cost":
+        """MACs, parameters and activation bytes per frame and in the clip mean, at any size.
+
+        Args:
+            key_fraction: share of a clip's frames that a ``keyframes`` plan draws.
+        """
+        from slimvid.measure.cost import translator_cost  # the one door from here into a later room
+
+        return translator_cost(self.net, height=height, width=width, key_fraction=key_fraction)
+
+    def _check(self, index: int, condition: np.ndarray, size: tuple[int, ...] | None) -> tuple[int, ...]:
+        if condition.ndim != 3 or condition.shape[0] != self.condition.channels:
+            raise SlimvidError(
+                f"condition of frame {index}: shape {condition.shape}, this translator reads "
+                f"{self.condition.channels} x H x W ({self.condition.kind})"
+            )
+        if size is None:
+            self.net.check_size(*condition.shape[1:])
+        elif condition.shape != size:
+            raise SlimvidError(
+                f"condition of frame {index}: size {condition.shape[1:]}, the stream began with {size[1:]}"
+            )
+        return condition.shape
+
+
+def with_given(keys: Sequence[int], given: int) -> list[int]:
+    """Key-frame indices with those of the given first frames among them."""
+    return sorted({*range(given), *keys})
+
+
+def to_tensor(picture: np.ndarray) -> torch.Tensor:
+    """uint8 H x W x 3 -> float32 1 x 3 x H x W in [-1, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def to_picture(image: torch.Tensor) -> np.ndarray:
+    """1 x 3 x H x W in [-1, 1] -> uint8 H x W x 3, rounded."""
+    scaled = ((image[0] + 1) * 127.5).round_().clamp_(0, 255)
+    return scaled.permute(1, 2, 0).to(torch.uint8).cpu().numpy()
+
+
+def load(path: Path | str, *, device: str = "auto", precision: str = "fp32", threads: int = 1) -> Translator:
+    """A ready translator from an artifact's folder.
+
+    Args:
+        precision: "fp32" (measures are made in it), "bf16" or "auto".
+
+    Raises:
+        SlimvidError: the artifact is missing or damaged, or the device cannot be used.
+    """
+    runtime: Any = resolve(device=device, precision=precision, threads=threads)
+    return Translator(artifact.read(path), runtime)
