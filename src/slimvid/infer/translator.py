@@ -84,8 +84,8 @@ class Translator:
     ) -> Iterator[np.ndarray]:
         """Translate a clip under the plan: one uint8 H x W x 3 RGB frame per condition, lazily.
 
-        ``every_frame`` is causal: a frame comes out before the next condition is read. ``keyframes`` reads the
-        clip to its end first, because a peak of its motion curve is known only against the whole curve.
+        ``every_frame`` is causal: a frame comes out before the next condition is read. ``keyframes`` reads
+        the clip to its end first: a peak of its motion curve is known only against the whole curve.
         Arguments and errors as in ``draw``.
         """
         if self.plan.kind == "every_frame":

@@ -29,7 +29,7 @@ def measure_latency(
     precision: str = "fp32",
     threads: int = 1,
 ) -> None:
-    """Time a translator on the first test clip, repeated to ``latency_frames``, and write ``latency.json``."""
+    """Time a translator on the first test clip and write ``latency.json``."""
     translator = load(artifact, device=device, precision=precision, threads=threads)
     data = PreparedTask(prepared)
     clip = data.clips("test")[0]
