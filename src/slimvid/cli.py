@@ -1,0 +1,327 @@
+"""The command line: one command per step of the workflow, each runnable without the workflow too.
+
+A step finds its files through :mod:`slimvid.paths`, relative to the working directory. Everything heavy is
+imported by the step that needs it, so that ``slimvid --help`` answers at once.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from slimvid import paths
+from slimvid.errors import SlimvidError
+
+if TYPE_CHECKING:
+    from slimvid.config import Config
+    from slimvid.runtime import Runtime
+
+app = typer.Typer(
+    help="Compress video-to-video translation GANs and prove what the compression cost.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+cost_app = typer.Typer(help="Cost of the papers' networks, counted without weights.", no_args_is_help=True)
+bench_app = typer.Typer(help="Speed of the papers' networks, timed without training.", no_args_is_help=True)
+app.add_typer(cost_app, name="cost")
+app.add_typer(bench_app, name="bench")
+
+Task = Annotated[str, typer.Argument(help="task, a key of `tasks` in the config", show_default=False)]
+Method = Annotated[str, typer.Argument(help="row: `original` or a key of `methods`", show_default=False)]
+Seed = Annotated[int, typer.Argument(help="training seed", min=0, show_default=False)]
+ConfigFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--config", help="config file, config/demo.yaml if none; a later one overrides an earlier one"
+    ),
+]
+LogFile = Annotated[Path | None, typer.Option("--log", help="write the log to this file (appended)")]
+
+
+def main() -> None:
+    """Entry point of the ``slimvid`` command: a SlimvidError becomes one line on stderr and status 1."""
+    try:
+        app()
+    except SlimvidError as error:
+        print(f"slimvid: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def default_config() -> Path:
+    """``config/demo.yaml`` of the working directory, else that of the source tree."""
+    here = Path("config/demo.yaml")
+    return here if here.is_file() else Path(__file__).resolve().parents[2] / "config" / "demo.yaml"
+
+
+@contextmanager
+def _job(files: list[Path] | None, log: Path | None) -> Iterator["Config"]:
+    """The validated config, with the job's log open; what goes wrong is in the log as well."""
+    from slimvid.config import load
+    from slimvid.runtime import logging_to
+
+    with logging_to(log):
+        try:
+            yield load(*(files or [default_config()]))
+        except SlimvidError as error:
+            if log is not None:
+                logging.getLogger("slimvid").error("%s", error)
+            raise
+        except Exception:
+            if log is not None:
+                logging.getLogger("slimvid").exception("stopped by an unexpected error")
+            raise
+
+
+def _section(table: dict, name: str, section: str):
+    """``table[name]`` with an error that names the config section."""
+    if name not in table:
+        raise SlimvidError(f"config: {section} has no {name!r}; it has {', '.join(table) or 'nothing'}")
+    return table[name]
+
+
+def _runtime(config: "Config", *, precision: str = "auto") -> "Runtime":
+    from slimvid.runtime import resolve
+
+    return resolve(device=config.device, precision=precision, threads=config.threads)
+
+
+def _plan(config: "Config", method: str):
+    if method != "original":
+        _section(config.methods, method, "methods")
+    return config.plan_of(method)
+
+
+def _keyframes(config: "Config", task: str, method: str) -> Path | None:
+    return paths.keyframes(task, method) if _plan(config, method).kind == "keyframes" else None
+
+
+def _frames(config: "Config", task: str, method: str, seed: int) -> Path:
+    return paths.frames(task, method, seed, kind=_plan(config, method).kind)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from slimvid import __version__
+
+    print(__version__)
+
+
+@app.command()
+def prepare(task: Task, config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Render or read a task's clips into the prepared store."""
+    with _job(config, log) as settings:
+        from slimvid.data.prepare import prepare as run
+
+        run(task, _section(settings.tasks, task, "tasks"), paths.prepared(task))
+
+
+@app.command()
+def train_evaluator(task: Task, config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Train the evaluator (segmenter or key-point net) that measures a task's frames."""
+    with _job(config, log) as settings:
+        from slimvid.measure.evaluator import train_evaluator as run
+
+        _runtime(settings, precision="fp32")
+        run(paths.prepared(task), settings.measure, paths.evaluator(task))
+
+
+@app.command()
+def train_teacher(task: Task, seed: Seed, config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Train the original translator of a task; a killed run resumes."""
+    with _job(config, log) as settings:
+        from slimvid.teachers.vid2vid import train
+
+        _section(settings.tasks, task, "tasks")
+        teacher = settings.teacher_settings(task)
+        train(
+            task=task,
+            settings=teacher,
+            seed=seed,
+            prepared=paths.prepared(task),
+            out=paths.checkpoint(task, "original", seed),
+            runtime=_runtime(settings, precision=teacher.precision),
+        )
+
+
+@app.command()
+def compress(task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Compress a task's teacher by one method; a killed run resumes."""
+    with _job(config, log) as settings:
+        from slimvid.compress import compress as run
+
+        _section(settings.tasks, task, "tasks")
+        teacher = settings.teacher_settings(task)
+        run(
+            task=task,
+            row=method,
+            settings=_section(settings.methods, method, "methods"),
+            teacher_settings=teacher,
+            seed=seed,
+            prepared=paths.prepared(task),
+            teacher=paths.checkpoint(task, "original", seed),
+            out=paths.checkpoint(task, method, seed),
+            runtime=_runtime(settings, precision=teacher.precision),
+        )
+
+
+@app.command()
+def select_keyframes(task: Task, method: Method, config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Choose the key-frames of a task's test clips under a method's plan."""
+    with _job(config, log) as settings:
+        from slimvid.infer.keyframes import select_keyframes as run
+
+        run(paths.prepared(task), _plan(settings, method), paths.keyframes(task, method))
+
+
+@app.command()
+def translate(
+    task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None
+) -> None:
+    """Draw a task's test clips with a trained translator (key-frames only where its plan says so)."""
+    with _job(config, log) as settings:
+        from slimvid.infer.translate import translate as run
+
+        run(
+            paths.checkpoint(task, method, seed),
+            paths.prepared(task),
+            _keyframes(settings, task, method),
+            paths.generated(task, method, seed),
+            device=settings.device,
+            threads=settings.threads,
+        )
+
+
+@app.command()
+def interpolate(
+    task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None
+) -> None:
+    """Complete clips of which only key-frames were drawn."""
+    with _job(config, log) as settings:
+        from slimvid.infer.interpolate import interpolate as run
+
+        run(
+            paths.generated(task, method, seed),
+            paths.prepared(task),
+            _plan(settings, method),
+            paths.interpolated(task, method, seed),
+        )
+
+
+@app.command()
+def measure_cost(
+    task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None
+) -> None:
+    """Count MACs, parameters and activation memory of a trained translator."""
+    with _job(config, log) as settings:
+        from slimvid.measure.cost import measure_cost as run
+
+        run(
+            paths.checkpoint(task, method, seed),
+            paths.prepared(task),
+            _keyframes(settings, task, method),
+            paths.measure(task, method, seed, "cost"),
+        )
+
+
+@app.command()
+def measure_latency(
+    task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None
+) -> None:
+    """Time a trained translator, network only and end to end; leave the machine alone meanwhile."""
+    with _job(config, log) as settings:
+        from slimvid.measure.latency import measure_latency as run
+
+        run(
+            paths.checkpoint(task, method, seed),
+            paths.prepared(task),
+            settings.measure,
+            paths.measure(task, method, seed, "latency"),
+            device=settings.device,
+            threads=settings.threads,
+        )
+
+
+@app.command()
+def measure_quality(
+    task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None
+) -> None:
+    """Measure a row's frames against the truth."""
+    with _job(config, log) as settings:
+        from slimvid.measure.quality import measure_quality as run
+
+        _runtime(settings, precision="fp32")
+        run(
+            _frames(settings, task, method, seed),
+            paths.prepared(task),
+            paths.evaluator(task),
+            settings.measure,
+            paths.measure(task, method, seed, "quality"),
+        )
+
+
+@app.command()
+def strip(task: Task, config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Draw a task's picture strip: condition, every row of the table, truth."""
+    with _job(config, log) as settings:
+        from slimvid.report.strips import write_strip
+
+        seed = settings.seeds[0]
+        rows = [(m, _frames(settings, task, m, seed)) for m in settings.table1.methods]
+        write_strip(paths.prepared(task), rows, paths.strip(task))
+
+
+@app.command()
+def table(config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Write the main comparison, results/table1.csv and .md, from the measures."""
+    with _job(config, log) as settings:
+        from slimvid.report.table1 import write_table1
+
+        strips = {task: paths.strip(task) for task in settings.table1.tasks}
+        write_table1(settings, paths.MEASURES, paths.TABLE1_CSV, paths.TABLE1_MD, strips)
+
+
+@app.command()
+def track(config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Log the table's rows, pictures and clips to MLflow (sqlite:///mlflow.db)."""
+    with _job(config, log) as settings:
+        from slimvid.track import track_table
+
+        track_table(settings, paths.MLFLOW_RECORD)
+
+
+@app.command()
+def report(config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Write results/report.html: table, strips, curves, provenance."""
+    with _job(config, log) as settings:
+        from slimvid.report.html import write_report
+
+        write_report(settings, paths.REPORT)
+
+
+@app.command()
+def sync() -> None:
+    """Reconcile DVC and Snakemake after a direct run of one of them, or after `dvc pull`."""
+    from slimvid.sync import sync as run
+
+    print(run(Path.cwd()))
+
+
+@cost_app.command("published")
+def cost_published(log: LogFile = None) -> None:
+    """Recount every published MACs and parameter figure: results/cost/published.csv."""
+    from slimvid.measure.published_cost import write_published
+    from slimvid.runtime import logging_to
+
+    with logging_to(log):
+        write_published(paths.COST_PUBLISHED)
+
+
+if __name__ == "__main__":
+    main()

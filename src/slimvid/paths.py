@@ -1,0 +1,99 @@
+"""Where every produced file lies, relative to the working directory.
+
+The command line and the workflow both ask here, so no path is spelled twice. The workflow passes wildcards
+for the arguments: ``prepared("{task}")``.
+"""
+
+from pathlib import Path
+
+FAMILIES = ("cost", "latency", "quality")  # measures of one row, one file each
+TABLE1_CSV = Path("results/table1.csv")
+TABLE1_MD = Path("results/table1.md")
+REPORT = Path("results/report.html")
+MEASURES = Path("results/measures")
+MLFLOW_RECORD = Path("results/mlflow/table1.json")
+COST_PUBLISHED = Path("results/cost/published.csv")
+COST_LATENCY = Path("results/cost/latency.csv")
+
+
+def prepared(task: str) -> Path:
+    """Folder of a task's prepared store."""
+    return Path("data/prepared") / task
+
+
+def prepared_files(task: str) -> dict[str, Path]:
+    """The prepared store's files by name."""
+    folder = prepared(task)
+    return {
+        "manifest": folder / "manifest.parquet",
+        "train": folder / "train.arrow",
+        "test": folder / "test.arrow",
+    }
+
+
+def evaluator(task: str) -> Path:
+    """Folder of the evaluator that is trained in the pipeline."""
+    return Path("results/evaluators") / task
+
+
+def evaluator_files(task: str) -> dict[str, Path]:
+    """The evaluator's files by name."""
+    folder = evaluator(task)
+    return {"evaluator": folder / "evaluator.json", "evaluator_weights": folder / "weights.safetensors"}
+
+
+def checkpoint(task: str, method: str, seed: int | str) -> Path:
+    """Folder of a trained translator; resume state lies in its ``state/`` and is nobody's output."""
+    return Path("checkpoints") / task / method / str(seed)
+
+
+def artifact_files(task: str, method: str, seed: int | str) -> dict[str, Path]:
+    """The two files that are a translator."""
+    folder = checkpoint(task, method, seed)
+    return {"translator": folder / "translator.json", "weights": folder / "weights.safetensors"}
+
+
+def training_files(task: str, method: str, seed: int | str) -> dict[str, Path]:
+    """What a training leaves: the translator and its loss curves."""
+    curves = checkpoint(task, method, seed) / "curves.parquet"
+    return {**artifact_files(task, method, seed), "curves": curves}
+
+
+def keyframes(task: str, method: str) -> Path:
+    """Key-frames of a task's test clips under a method's plan."""
+    return Path("results/keyframes") / task / f"{method}.json"
+
+
+def generated(task: str, method: str, seed: int | str) -> Path:
+    """Frames as the network drew them: key-frames only where the plan is ``keyframes``."""
+    return Path("results/generated") / task / method / str(seed) / "frames.arrow"
+
+
+def interpolated(task: str, method: str, seed: int | str) -> Path:
+    """Complete clips of a ``keyframes`` plan."""
+    return Path("results/interpolated") / task / method / str(seed) / "frames.arrow"
+
+
+def frames(task: str, method: str, seed: int | str, *, kind: str) -> Path:
+    """Complete test clips of a row whose plan is of this kind."""
+    return interpolated(task, method, seed) if kind == "keyframes" else generated(task, method, seed)
+
+
+def measure(task: str, method: str, seed: int | str, family: str) -> Path:
+    """One family of a row's measures; ``family`` is one of :data:`FAMILIES`."""
+    return MEASURES / task / method / str(seed) / f"{family}.json"
+
+
+def strip(task: str) -> Path:
+    """The picture strip of a task."""
+    return Path("results/strips") / f"{task}.png"
+
+
+def log(step: str, *wildcards: str) -> Path:
+    """Log of a step's job."""
+    return Path("results/logs") / step / Path(*wildcards).with_suffix(".log")
+
+
+def benchmark(step: str, *wildcards: str) -> Path:
+    """Snakemake's record of a job's time and memory."""
+    return Path("results/benchmarks") / step / Path(*wildcards).with_suffix(".tsv")

@@ -1,0 +1,140 @@
+# The validated config, and what the rules read from it. No rules here.
+import math
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from slimvid import paths, sources
+from slimvid.config import validate
+from slimvid.errors import SlimvidError
+from slimvid.files import sha256_json, write_json
+
+try:
+    SETTINGS = validate(config, origin=" + ".join(map(str, workflow.configfiles)))
+    SOURCES = {
+        m.method: sources.method_module(m.method) for m in SETTINGS.methods.values()
+    }
+except SlimvidError as error:
+    sys.exit(f"slimvid: {error}")  # one line, before the DAG is built
+
+# Named by its content: a dry run with another config cannot change what a running job reads.
+DOCUMENT = SETTINGS.model_dump(mode="json")
+CONFIG_FILE = Path(".snakemake/slimvid") / f"config-{sha256_json(DOCUMENT)[:12]}.json"
+if not CONFIG_FILE.is_file():
+    write_json(CONFIG_FILE, DOCUMENT)
+
+os.environ.update(
+    PATH=os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")]),
+    OMP_WAIT_POLICY="PASSIVE",  # waiting threads must not take the cores of the job beside them
+    SLIMVID_JOB="1",
+)
+
+CORES = workflow.resource_settings.cores or os.cpu_count()
+# What a job of `threads` threads takes of --cores: with `--cores 8` on a machine of two, eight trainings at
+# once would only take each other's cache and memory.
+SLOTS = max(SETTINGS.threads, math.ceil(SETTINGS.threads * CORES / os.cpu_count()))
+HAS_CUDA = shutil.which("nvidia-smi") is not None
+GPU = int(
+    SETTINGS.device.startswith("cuda") or (SETTINGS.device == "auto" and HAS_CUDA)
+)
+
+KEYFRAME_METHODS = [
+    m for m, s in SETTINGS.methods.items() if s.plan.kind == "keyframes"
+]
+TABLE = SETTINGS.table1
+
+
+wildcard_constraints:
+    task="|".join(SETTINGS.tasks),
+    method="|".join(["original", *SETTINGS.methods]),
+    seed=r"\d+",
+
+
+def any_of(names):
+    """Regular expression of these names alone."""
+    return "|".join(names) or "(?!)"
+
+
+def config_file(wildcards, resources):
+    """Path of the merged config; asking for `resources` keeps a change of it from rerunning anything."""
+    return str(CONFIG_FILE)
+
+
+def footage(wildcards):
+    """The files a task is prepared from, as far as they are there (the step says what is missing)."""
+    path = SETTINGS.tasks[wildcards.task].path
+    return [str(path)] if path is not None and path.exists() else []
+
+
+def teacher_code(wildcards):
+    return code("teachers.vid2vid", "nets.vid2vid")
+
+
+def method_code(wildcards):
+    return code(SOURCES[SETTINGS.methods[wildcards.method].method], "nets.vid2vid")
+
+
+def code(*modules):
+    return [sources.display(path) for path in sources.training_sources(*modules)]
+
+
+def task_reads(wildcards):
+    return SETTINGS.tasks[wildcards.task].model_dump(mode="json")
+
+
+def teacher_reads(wildcards):
+    """All of the teacher's settings but the one that leaves its bytes alone."""
+    settings = SETTINGS.teacher_settings(wildcards.task)
+    return settings.model_dump(mode="json", exclude={"save_every"})
+
+
+def method_reads(wildcards):
+    own = SETTINGS.methods[wildcards.method].model_dump(mode="json")
+    return {**own, "teacher": teacher_reads(wildcards)}
+
+
+def plan_reads(wildcards):
+    plan = SETTINGS.plan_of(wildcards.method)
+    return plan.model_dump(include={"kind", "strategy", "window", "max_gap"})
+
+
+def interpolation_reads(wildcards):
+    plan = SETTINGS.plan_of(wildcards.method)
+    return plan.model_dump(include={"interpolation", "timing"})
+
+
+def measure_reads(*fields):
+    return SETTINGS.measure.model_dump(mode="json", include=set(fields))
+
+
+def keyframes_input(wildcards):
+    """The key-frame list of a row, for plans that have one."""
+    if wildcards.method not in KEYFRAME_METHODS:
+        return []
+    return str(paths.keyframes(wildcards.task, wildcards.method))
+
+
+def frames_of(task, method, seed):
+    kind = SETTINGS.plan_of(method).kind
+    return str(paths.frames(task, method, seed, kind=kind))
+
+
+def frames_input(wildcards):
+    return frames_of(wildcards.task, wildcards.method, wildcards.seed)
+
+
+def strip_frames(wildcards):
+    return [frames_of(wildcards.task, m, SETTINGS.seeds[0]) for m in TABLE.methods]
+
+
+ROWS = [(t, m, s) for t in TABLE.tasks for m in TABLE.methods for s in SETTINGS.seeds]
+TABLE_MEASURES = [str(paths.measure(*row, f)) for row in ROWS for f in paths.FAMILIES]
+TABLE_STRIPS = [str(paths.strip(task)) for task in TABLE.tasks]
+TABLE_FRAMES = [frames_of(*row) for row in ROWS]
+TABLE_READS = {
+    "profile": SETTINGS.profile,
+    "tasks": list(TABLE.tasks),
+    "methods": list(TABLE.methods),
+    "seeds": list(SETTINGS.seeds),
+}

@@ -1,0 +1,22 @@
+rule prepare:
+    input:
+        footage=footage,
+    output:
+        **paths.prepared_files("{task}"),
+    log:
+        paths.log("prepare", "{task}"),
+    benchmark:
+        paths.benchmark("prepare", "{task}")
+    retries: 0
+    conda:
+        "../../environment.yml"
+    threads: SLOTS
+    resources:
+        mem_mb=2000,
+    params:
+        config=config_file,
+        reads=task_reads,
+    message:
+        "Preparing {wildcards.task}"
+    shell:
+        "slimvid prepare {wildcards.task} --config {params.config} --log {log}"

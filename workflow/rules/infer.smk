@@ -1,0 +1,79 @@
+rule select_keyframes:
+    input:
+        **paths.prepared_files("{task}"),
+    output:
+        keyframes=paths.keyframes("{task}", "{method}"),
+    log:
+        paths.log("select_keyframes", "{task}", "{method}"),
+    benchmark:
+        paths.benchmark("select_keyframes", "{task}", "{method}")
+    wildcard_constraints:
+        method=any_of(KEYFRAME_METHODS),
+    retries: 0
+    conda:
+        "../../environment.yml"
+    threads: SLOTS
+    resources:
+        mem_mb=1000,
+    params:
+        config=config_file,
+        reads=plan_reads,
+    message:
+        "Choosing key-frames of {wildcards.task} for {wildcards.method}"
+    shell:
+        "slimvid select-keyframes {wildcards.task} {wildcards.method}"
+        " --config {params.config} --log {log}"
+
+
+rule translate:
+    input:
+        **paths.prepared_files("{task}"),
+        **paths.artifact_files("{task}", "{method}", "{seed}"),
+        keyframes=keyframes_input,
+    output:
+        frames=paths.generated("{task}", "{method}", "{seed}"),
+    log:
+        paths.log("translate", "{task}", "{method}", "{seed}"),
+    benchmark:
+        paths.benchmark("translate", "{task}", "{method}", "{seed}")
+    retries: 0
+    conda:
+        "../../environment.yml"
+    threads: SLOTS
+    resources:
+        mem_mb=2000,
+    params:
+        config=config_file,
+    message:
+        "Translating {wildcards.task} with {wildcards.method}, seed {wildcards.seed}"
+    shell:
+        "slimvid translate {wildcards.task} {wildcards.method} {wildcards.seed}"
+        " --config {params.config} --log {log}"
+
+
+rule interpolate:
+    input:
+        **paths.prepared_files("{task}"),
+        frames=paths.generated("{task}", "{method}", "{seed}"),
+    output:
+        frames=paths.interpolated("{task}", "{method}", "{seed}"),
+    log:
+        paths.log("interpolate", "{task}", "{method}", "{seed}"),
+    benchmark:
+        paths.benchmark("interpolate", "{task}", "{method}", "{seed}")
+    wildcard_constraints:
+        method=any_of(KEYFRAME_METHODS),
+    retries: 0
+    conda:
+        "../../environment.yml"
+    threads: SLOTS
+    resources:
+        mem_mb=1000,
+    params:
+        config=config_file,
+        reads=interpolation_reads,
+    message:
+        "Interpolating {wildcards.task} of {wildcards.method}, seed {wildcards.seed}"
+    shell:
+        "slimvid interpolate {wildcards.task} {wildcards.method} {wildcards.seed}"
+        " --config {params.config} --log {log}"

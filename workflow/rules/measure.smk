@@ -1,0 +1,125 @@
+rule train_evaluator:
+    input:
+        **paths.prepared_files("{task}"),
+    output:
+        **paths.evaluator_files("{task}"),
+    log:
+        paths.log("train_evaluator", "{task}"),
+    benchmark:
+        paths.benchmark("train_evaluator", "{task}")
+    retries: 1
+    conda:
+        "../../environment.yml"
+    threads: SLOTS
+    resources:
+        mem_mb=3000,
+        gpu=GPU,
+    params:
+        config=config_file,
+        reads=measure_reads("segmenter_iterations"),
+    message:
+        "Training the evaluator of {wildcards.task}"
+    shell:
+        "slimvid train-evaluator {wildcards.task} --config {params.config} --log {log}"
+
+
+rule measure_cost:
+    input:
+        **paths.prepared_files("{task}"),
+        **paths.artifact_files("{task}", "{method}", "{seed}"),
+        keyframes=keyframes_input,
+    output:
+        measures=paths.measure("{task}", "{method}", "{seed}", "cost"),
+    log:
+        paths.log("measure_cost", "{task}", "{method}", "{seed}"),
+    benchmark:
+        paths.benchmark("measure_cost", "{task}", "{method}", "{seed}")
+    retries: 0
+    conda:
+        "../../environment.yml"
+    threads: SLOTS
+    resources:
+        mem_mb=1000,
+    params:
+        config=config_file,
+    message:
+        "Counting the cost of {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
+    shell:
+        "slimvid measure-cost {wildcards.task} {wildcards.method} {wildcards.seed}"
+        " --config {params.config} --log {log}"
+
+
+rule measure_latency:
+    input:
+        **paths.prepared_files("{task}"),
+        **paths.artifact_files("{task}", "{method}", "{seed}"),
+    output:
+        measures=paths.measure("{task}", "{method}", "{seed}", "latency"),
+    log:
+        paths.log("measure_latency", "{task}", "{method}", "{seed}"),
+    benchmark:
+        paths.benchmark("measure_latency", "{task}", "{method}", "{seed}")
+    retries: 0
+    conda:
+        "../../environment.yml"
+    threads: CORES  # all of them, so that nothing runs beside it
+    resources:
+        mem_mb=2000,
+        gpu=GPU,
+        bench=1,
+    params:
+        config=config_file,
+        reads=measure_reads("latency_frames", "latency_warmup"),
+    message:
+        "Timing {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
+    shell:
+        "slimvid measure-latency {wildcards.task} {wildcards.method} {wildcards.seed}"
+        " --config {params.config} --log {log}"
+
+
+rule measure_quality:
+    input:
+        **paths.prepared_files("{task}"),
+        **paths.evaluator_files("{task}"),
+        frames=frames_input,
+    output:
+        measures=paths.measure("{task}", "{method}", "{seed}", "quality"),
+    log:
+        paths.log("measure_quality", "{task}", "{method}", "{seed}"),
+    benchmark:
+        paths.benchmark("measure_quality", "{task}", "{method}", "{seed}")
+    retries: 0
+    conda:
+        "../../environment.yml"
+    threads: SLOTS
+    resources:
+        mem_mb=3000,
+    params:
+        config=config_file,
+        reads=measure_reads("window", "window_stride", "bootstrap", "inception", "i3d"),
+    message:
+        "Measuring the frames of {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
+    shell:
+        "slimvid measure-quality {wildcards.task} {wildcards.method} {wildcards.seed}"
+        " --config {params.config} --log {log}"
+
+
+rule cost_published:
+    output:
+        table=report(
+            paths.COST_PUBLISHED, caption="../report/published.rst", category="Cost"
+        ),
+    log:
+        paths.log("cost_published", "published"),
+    benchmark:
+        paths.benchmark("cost_published", "published")
+    retries: 0
+    conda:
+        "../../environment.yml"
+    threads: SLOTS
+    resources:
+        mem_mb=2000,
+    message:
+        "Recounting the published costs"
+    shell:
+        "slimvid cost published --log {log}"

@@ -1,0 +1,111 @@
+rule strip:
+    input:
+        **paths.prepared_files("{task}"),
+        frames=strip_frames,
+    output:
+        strip=report(
+            paths.strip("{task}"),
+            caption="../report/strip.rst",
+            category="Strips",
+            labels={"task": "{task}"},
+        ),
+    log:
+        paths.log("strip", "{task}"),
+    benchmark:
+        paths.benchmark("strip", "{task}")
+    retries: 0
+    conda:
+        "../../environment.yml"
+    threads: SLOTS
+    resources:
+        mem_mb=1000,
+    params:
+        config=config_file,
+        reads=list(TABLE.methods),
+    message:
+        "Drawing the strip of {wildcards.task}"
+    shell:
+        "slimvid strip {wildcards.task} --config {params.config} --log {log}"
+
+
+rule track:
+    """The one writer of MLflow's store."""
+    input:
+        measures=TABLE_MEASURES,
+        strips=TABLE_STRIPS,
+        frames=TABLE_FRAMES,
+    output:
+        record=paths.MLFLOW_RECORD,
+    log:
+        paths.log("track", "table1"),
+    benchmark:
+        paths.benchmark("track", "table1")
+    retries: 1
+    localrule: True
+    conda:
+        "../../environment.yml"
+    threads: SLOTS
+    resources:
+        mem_mb=1000,
+    params:
+        config=config_file,
+        reads=TABLE_READS,
+    message:
+        "Logging the runs of table 1 to MLflow"
+    shell:
+        "slimvid track --config {params.config} --log {log}"
+
+
+rule table:
+    input:
+        measures=TABLE_MEASURES,
+        strips=TABLE_STRIPS,
+        record=paths.MLFLOW_RECORD,
+    output:
+        csv=report(paths.TABLE1_CSV, caption="../report/table1.rst", category="Tables"),
+        md=paths.TABLE1_MD,
+    log:
+        paths.log("table", "table1"),
+    benchmark:
+        paths.benchmark("table", "table1")
+    retries: 0
+    localrule: True
+    conda:
+        "../../environment.yml"
+    threads: SLOTS
+    resources:
+        mem_mb=1000,
+    params:
+        config=config_file,
+        reads=TABLE_READS,
+    message:
+        "Writing table 1"
+    shell:
+        "slimvid table --config {params.config} --log {log}"
+
+
+rule report:
+    input:
+        csv=paths.TABLE1_CSV,
+        strips=TABLE_STRIPS,
+        measures=TABLE_MEASURES,
+    output:
+        html=paths.REPORT,
+    log:
+        paths.log("report", "report"),
+    benchmark:
+        paths.benchmark("report", "report")
+    retries: 0
+    localrule: True
+    conda:
+        "../../environment.yml"
+    threads: SLOTS
+    resources:
+        mem_mb=1000,
+    params:
+        config=config_file,
+        reads=TABLE_READS,
+    message:
+        "Writing the report"
+    shell:
+        "slimvid report --config {params.config} --log {log}"
