@@ -1,0 +1,98 @@
+"""The columns of the main table: order, digits, direction and the name that people read."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from slimvid.config import PlanSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A measured figure.
+
+    Attributes:
+        name: of the column and of the value in the measure file.
+        label: for people. An embedded evaluator's figure never carries a standard metric's name alone.
+        family: the measure file that holds it.
+        digits: significant digits that the table keeps.
+        better: which way is better; None where neither is (a ratio that should be 1).
+        main: shown in the main table for reading, else among the further measures.
+    """
+
+    name: str
+    label: str
+    family: Literal["cost", "latency", "quality"]
+    digits: int = 4
+    better: Literal["lower", "higher"] | None = "lower"
+    main: bool = True
+
+    @property
+    def heading(self) -> str:
+        """The label with an arrow for the better direction."""
+        return self.label + {"lower": " ↓", "higher": " ↑", None: ""}[self.better]
+
+
+MEASURED = (
+    Column(name="macs_g", label="GMACs per frame", family="cost", digits=6),
+    Column(name="params_m", label="Params (M)", family="cost", digits=6),
+    Column(name="fps", label="FPS", family="latency", better="higher"),
+    Column(name="fps_network", label="FPS, network", family="latency", better="higher"),
+    Column(name="rfd4", label="RFD-4 (random features)", family="quality"),
+    Column(name="rfvd4", label="RFVD-4 (random features)", family="quality"),
+    Column(name="psnr", label="PSNR (dB)", family="quality", better="higher"),
+    Column(name="ssim", label="SSIM", family="quality", better="higher"),
+    Column(name="warp_error", label="Warping error", family="quality"),
+    Column(name="miou_seg", label="mIoU-seg (in-pipeline segmenter)", family="quality", better="higher"),
+    Column(name="pose_error", label="Pose error (in-pipeline key-points)", family="quality"),
+    Column(name="sharpness_ratio", label="Sharpness ratio", family="quality", better=None, main=False),
+    Column(
+        name="temporal_difference_ratio",
+        label="Temporal-difference ratio",
+        family="quality",
+        better=None,
+        main=False,
+    ),
+    Column(name="flicker", label="Flicker", family="quality", main=False),
+    Column(name="latency_ms_p50", label="Latency p50 (ms)", family="latency", main=False),
+    Column(name="latency_ms_p99", label="Latency p99 (ms)", family="latency", main=False),
+    Column(name="activation_mb", label="Activations (MB)", family="cost", main=False),
+)
+BOUND_SUFFIXES = ("_floor", "_ceiling")
+BOUND_DIGITS = 4
+STD_DIGITS = 2
+IDENTIFIERS = ("task", "teacher", "method", "plan", "seeds")
+PAPER_SCALE = ("paper_scale_macs_g", "paper_scale_macs_g_as_published", "paper_scale_params_m")
+# column of the table: column of the transcription of Fast-Vid2Vid's Table 1
+PUBLISHED = {
+    "published_macs_g": "macs",
+    "published_fps": "fps",
+    "published_fid": "fid",
+    "published_fvd": "fvd",
+    "published_pe": "pose_error",
+}
+
+
+def significant(value: float, digits: int) -> float:
+    """``value`` rounded to so many significant digits (NaN stays NaN)."""
+    return float(f"{value:.{digits}g}")
+
+
+def plain(value: object) -> str:
+    """A cell as text: shortest digits without an exponent, empty for NaN and None."""
+    import numpy as np
+
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, float):
+        return np.format_float_positional(value, trim="-")
+    return str(value)
+
+
+def plan_label(plan: PlanSettings) -> str:
+    """How a clip is walked, in a word: ``every_frame``, ``keyframes+mci``, ``keyframes(fixed)+linear``."""
+    if plan.kind != "keyframes":
+        return plan.kind
+    strategy = "" if plan.strategy == "motion" else f"({plan.strategy})"
+    timing = "" if plan.timing == "exact" else f"({plan.timing})"
+    return f"keyframes{strategy}+{plan.interpolation}{timing}"

@@ -1,0 +1,230 @@
+"""The main table for reading: one section per task, as Markdown; the HTML report shows the same sections."""
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slimvid.config import Config
+from slimvid.report import columns as c
+from slimvid.report.measures import Row
+
+if TYPE_CHECKING:
+    import pandas
+
+PAPER_NAMES = {
+    "original": "original",
+    "gan_compression": "NAS (GAN Compression)",
+    "content_aware": "CA (Content-Aware)",
+    "cat": "CAT",
+    "fast_vid2vid": "Fast-Vid2Vid (ours in the paper)",
+}
+RATIO_COLUMNS = ("macs_g", "params_m", "fps", "fps_network")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """Text of a cell, and whether it is the best of its column."""
+
+    text: str
+    bold: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A table for reading: its caption, headings (the first is the row's name) and rows."""
+
+    caption: str
+    headings: list[str]
+    rows: list[list[Cell]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """Everything about one task: its tables and the notes that say what the figures are."""
+
+    task: str
+    grids: list[Grid]
+    notes: list[str]
+
+
+def sections(config: Config, frame: "pandas.DataFrame", measured: list[Row]) -> list[Section]:
+    """Arrange the main table for reading.
+
+    Args:
+        frame: of ``table1``.
+        measured: its measured rows, for their protocols.
+    """
+    found = []
+    for task in config.table1.tasks:
+        part = frame[frame["task"] == task]
+        own = part[part["seeds"] != ""]
+        of_task = [row for row in measured if row.task == task]
+        grids = [_measured_grid(own, c.MEASURED, main=True), _measured_grid(own, c.MEASURED, main=False)]
+        grids += [_paper_grid(part)] if (part["published_macs_g"] != "").any() else []
+        found.append(Section(task=task, grids=[g for g in grids if g.rows], notes=_notes(own, of_task)))
+    return found
+
+
+def _measured_grid(own: "pandas.DataFrame", columns: tuple[c.Column, ...], *, main: bool) -> Grid:
+    """Measured figures, mean ± spread, the best of a column marked; columns without a figure are left out."""
+    shown = [col for col in columns if col.main == main and own[col.name].notna().any()]
+    bounds = [_bound(own, col) for col in shown]
+    rows = [
+        [Cell(text=f"{row['method']} ({row['plan']})"), *(_figure(own, row, col) for col in shown)]
+        for _, row in own.iterrows()
+    ]
+    if any(bounds):
+        rows.append([Cell(text="*bound*"), *(Cell(text=bound) for bound in bounds)])
+    if not shown:
+        rows = []
+    seeds = ", ".join(sorted(set(own["seeds"])))
+    caption = "Measured" if main else "Further measures"
+    return Grid(
+        caption=f"{caption} (mean over {seeds} seed{'s' if seeds != '1' else ''})",
+        headings=["Method (plan)", *(col.heading for col in shown)],
+        rows=rows,
+    )
+
+
+def _figure(own: "pandas.DataFrame", row: Mapping[str, Any], column: c.Column) -> Cell:
+    value = row[column.name]
+    if _missing(value):
+        return Cell(text="–")
+    text = c.plain(c.significant(value, 4))
+    spread = row.get(f"{column.name}_std", math.nan)
+    if not _missing(spread):
+        text += f" ± {c.plain(spread)}"
+    text += _ratio(own, row, column)
+    values = own[column.name].dropna()
+    best = {"lower": min, "higher": max}.get(column.better or "")
+    return Cell(text=text, bold=best is not None and len(values) > 1 and value == best(values))
+
+
+def _ratio(own: "pandas.DataFrame", row: Mapping[str, Any], column: c.Column) -> str:
+    """How many times cheaper or faster than the original, in brackets."""
+    original = own.loc[own["method"] == "original", column.name].dropna()
+    if column.name not in RATIO_COLUMNS or row["method"] == "original" or original.empty:
+        return ""
+    base, value = float(original.iloc[0]), float(row[column.name])
+    ratio = value / base if column.better == "higher" else base / value if value else math.inf
+    return f" ({ratio:.2g}×)" if ratio < 10 else f" ({ratio:.0f}×)"
+
+
+def _bound(own: "pandas.DataFrame", column: c.Column) -> str:
+    """The floor (real against real) or ceiling (the truth itself) of a measure."""
+    texts = []
+    for suffix in c.BOUND_SUFFIXES:
+        name = column.name + suffix
+        values = own[name].dropna() if name in own else []
+        if len(values):
+            texts.append(f"{suffix.strip('_')} {c.plain(c.significant(float(values.iloc[0]), 4))}")
+    return ", ".join(texts)
+
+
+def _paper_grid(part: "pandas.DataFrame") -> Grid:
+    """The paper's own figures, and what its networks cost at full size when all are counted alike."""
+    headings = [
+        "Method",
+        "m.MACs (G), as printed",
+        "FPS, as printed",
+        "FID, as printed",
+        "FVD, as printed",
+        "PE, as printed",
+        "true GMACs per output frame, full size",
+        "GMACs of one generated frame, thop",
+        "Params (M), full size",
+    ]
+    names = [*c.PUBLISHED, "paper_scale_macs_g", "paper_scale_macs_g_as_published", "paper_scale_params_m"]
+    by_method = {row["method"]: row for _, row in part.iterrows()}
+    rows = [
+        [Cell(text=label), *(Cell(text=c.plain(by_method[method][name]) or "–") for name in names)]
+        for method, label in PAPER_NAMES.items()
+        if method in by_method
+    ]
+    return Grid(
+        caption="The paper's Table 1 as printed, and cost at its full size", headings=headings, rows=rows
+    )
+
+
+def _notes(own: "pandas.DataFrame", of_task: list[Row]) -> list[str]:
+    """What made the figures: data, evaluator and its sample counts, machine."""
+    notes = []
+    if len(own):
+        notes.append(f"Data: {own['data'].iloc[0]}.")
+        notes.append(_evaluator_note(own, of_task[0]))
+    notes += [f"Latency: {line}." for line in _machines(of_task)]
+    return notes
+
+
+def _evaluator_note(own: "pandas.DataFrame", row: Row) -> str:
+    evaluator = own["evaluator"].iloc[0] or "not named"
+    counts = []
+    for column in c.MEASURED:
+        entry = row.protocol("quality", column.name)
+        if isinstance(entry, dict):
+            facts = [f"{k.upper() if k == 'n' else k}={entry[k]}" for k in ("n", "d", "frames") if k in entry]
+            facts += [_bound(own, column).replace(" ", "=")] if _bound(own, column) else []
+            counts.append(f"{column.label.split(' (')[0]}: {', '.join(facts)}")
+    measured_on = f" {'; '.join(counts)}." if counts else ""
+    return (
+        "Quality is computed with an embedded evaluator; not comparable with published FID, FVD or mIoU."
+        f"{measured_on} Evaluator: {evaluator}."
+    )
+
+
+def _machines(of_task: list[Row]) -> list[str]:
+    """One line per distinct machine and setting that the latencies were taken on."""
+    keys = ("machine", "device", "threads", "precision", "height", "width", "batch")
+    found: dict[str, list[str]] = {}
+    for row in of_task:
+        for protocol in row.protocols.get("latency", ()):
+            facts = ", ".join(f"{key} {protocol[key]}" for key in keys if key in protocol)
+            if facts:
+                found.setdefault(facts, []).append(row.method)
+    if len(found) < 2:
+        return list(found)
+    return [f"{facts} ({', '.join(dict.fromkeys(methods))})" for facts, methods in found.items()]
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def to_markdown(found: list[Section], strips: Mapping[str, Path], *, base: Path) -> str:
+    """The sections as Markdown with aligned columns; links to the strips are relative to ``base``."""
+    lines = ["# Main comparison", "", *INTRODUCTION]
+    for section in found:
+        lines += ["", f"## {section.task}"]
+        if section.task in strips:
+            link = Path(os.path.relpath(strips[section.task], base)).as_posix()
+            lines += ["", f"![condition, every method, truth]({link})"]
+        for grid in section.grids:
+            lines += ["", f"**{grid.caption}**", "", *_markdown_grid(grid)]
+        lines += ["", *(f"- {note}" for note in section.notes)]
+    return "\n".join(lines) + "\n"
+
+
+INTRODUCTION = (
+    "Arrows point to the better direction; the best measured value of a column is bold; brackets give the",
+    "ratio to the original. GMACs are true multiply-accumulates, mean per output frame of a clip under the",
+    "plan. Figures as printed in the Fast-Vid2Vid paper stand in a table of their own: they were taken on",
+    "other data, by other evaluators, and never share an axis with the measured ones.",
+)
+
+
+def _markdown_grid(grid: Grid) -> list[str]:
+    texts = [[f"**{cell.text}**" if cell.bold else cell.text for cell in row] for row in grid.rows]
+    widths = [max(3, *(len(row[i]) for row in [grid.headings, *texts])) for i in range(len(grid.headings))]
+
+    def line(cells: list[str]) -> str:
+        first, *others = (
+            text.ljust(width) if i == 0 else text.rjust(width)
+            for i, (text, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        return "| " + " | ".join([first, *others]) + " |"
+
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return [line(grid.headings), "| " + " | ".join(rule) + " |", *map(line, texts)]

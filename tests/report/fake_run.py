@@ -1,0 +1,96 @@
+"""A tiny finished run for the tests of this room: config and measure files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from slimvid.config import Config
+from slimvid.files import write_json
+
+METHODS = ("original", "uniform", "fast_vid2vid")
+TASKS = ("sketch2face", "my_street")
+FACTOR = {"original": 1.0, "uniform": 0.25, "fast_vid2vid": 0.125}
+
+
+def document(*, seeds: tuple[int, ...] = (0,), tasks: tuple[str, ...] = TASKS) -> dict:
+    """A config of the three rows; the second task is nobody's in print."""
+    world = {"source": "world", "world": "face", "height": 64, "width": 64}
+    keyed = {"kind": "keyframes", "window": 3}
+    return {
+        "profile": "test",
+        "seeds": list(seeds),
+        "tasks": dict.fromkeys(tasks, world),
+        "teacher": {"iterations": 10},
+        "methods": {
+            "uniform": {"method": "uniform", "options": {"width": 0.5}},
+            "fast_vid2vid": {"method": "fast_vid2vid", "plan": keyed},
+        },
+        "table1": {"tasks": list(tasks), "methods": list(METHODS)},
+    }
+
+
+@dataclass(frozen=True)
+class FakeScale:
+    """What `paper_scale` gives."""
+
+    macs_g: float
+    macs_g_thop: float
+    params_m: float
+
+
+def fake_scale(task: str, method: str, *, options: dict | None) -> FakeScale | None:
+    """Costs at full size as the counter gives them; a task of nobody's paper has none."""
+    if task not in ("sketch2face", "segmentation2city", "pose2body"):
+        return None
+    if method == "uniform":
+        return FakeScale(macs_g=1717.0 * options["width"] ** 2, macs_g_thop=500.0, params_m=91.25)
+    if method == "fast_vid2vid":
+        return FakeScale(macs_g=418.055, macs_g_thop=767.624741, params_m=63.17223)
+    return FakeScale(macs_g=1717.215, macs_g_thop=2066.684576, params_m=364.99623)
+
+
+def write_measures(root: Path, config: Config) -> None:
+    """Measure files whose figures follow from (method, seed), so that tests can tell what they should be."""
+    for task in config.table1.tasks:
+        for method in config.table1.methods:
+            for seed in config.seeds:
+                for family, (values, protocol) in _families(method, seed).items():
+                    write_json(
+                        root / task / method / str(seed) / f"{family}.json",
+                        {
+                            "task": task,
+                            "method": method,
+                            "seed": seed,
+                            "protocol": protocol,
+                            "values": values,
+                        },
+                    )
+
+
+def _families(method: str, seed: int) -> dict[str, tuple[dict, dict]]:
+    factor = FACTOR[method]
+    key_fraction = 0.25 if method == "fast_vid2vid" else 1.0
+    cost = {"macs_g": 1.23456789 * factor, "params_m": 5.72 * factor, "activation_mb": 3.5}
+    latency = {"fps": 20 / factor, "fps_network": 25 / factor + seed, "latency_ms_p50": 50.0 * factor}
+    quality = {
+        "rfd4": 0.1 / factor + 0.01 * seed,
+        "rfvd4": 0.2 / factor,
+        "rfvd4_floor": 0.125,
+        "psnr": 28.38 - seed,
+        "ssim": 0.911,
+        "warp_error": 0.0123456,
+        "miou_seg": None,
+        "pose_error": None,
+        "sharpness_ratio": 0.9 * factor,
+    }
+    protocol = {
+        "evaluator": "embedded:1a2b3c4d",
+        "data": "procedural world: face, 64x64, seed 0",
+        "rfd4": {"n": 120, "d": 24},
+        "rfvd4": {"n": 60, "d": 48, "frames": 16},
+    }
+    machine = {"machine": "AMD EPYC", "device": "cpu", "threads": 1, "precision": "bf16"}
+    return {
+        "cost": (cost, {"key_fraction": key_fraction}),
+        "latency": (latency, machine),
+        "quality": (quality, protocol),
+    }
