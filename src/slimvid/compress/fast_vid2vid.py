@@ -26,7 +26,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from slimvid.compress import Job
-from slimvid.compress.frozen import FrozenTeacher, load_teacher
+from slimvid.compress.frozen import FrozenTeacher
 from slimvid.config import Section, TeacherSettings
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
@@ -64,7 +64,7 @@ def compress(job: Job) -> None:
     options = job.parse(Options)
     settings = job.student_settings(options.train)
     data = PreparedTask(job.prepared)
-    teacher = load_teacher(job.teacher, job.runtime)
+    teacher = FrozenTeacher(job.teacher, data, job.runtime)
     distiller = STKD(options, teacher, vgg=perceptual(settings.vgg), spatial_until=_stage(options, settings))
     longest = max(clip.length for clip in data.clips("train"))
     frames = settings.sequence + (settings.past if settings.first == "real" else 0)
@@ -108,7 +108,7 @@ class STKD:
         self.vgg = None if vgg is None else vgg.to(device)
         features, self.features_name = video_features(options.i3d)
         self.features = features.to(device)
-        self.targets: list[Tensor] = []
+        self.targets: Tensor | None = None  # B x n x 3 x H x W
         self.part_time = False
 
     def begin(self, batch: Batch, *, index: int) -> None:
@@ -118,7 +118,7 @@ class STKD:
 
     def losses(self, t: int, drawn: Sequence[Tensor], out: Output) -> Mapping[str, Tensor]:
         """Eq. 7 for frame ``t``: the spatial term alone in the first stage, both in the second."""
-        o, per_frame = self.options, self._frame(out.image, self.targets[t])
+        o, per_frame = self.options, self._frame(out.image, self.targets[:, t])
         losses = {"skd": o.sigma * per_frame}
         if self.part_time:
             # Eq. 1 and Eq. 4 are one formula; at gap > 1 the same distance carries both weights.
@@ -139,7 +139,7 @@ class STKD:
         through the frame that is being drawn.
         """
         seq_s = torch.stack((*drawn[:t], image), 1)
-        seq_t = torch.stack(self.targets[: t + 1], 1)
+        seq_t = self.targets[:, : t + 1]
         with torch.no_grad():
             wanted = self.features(seq_t)
         return ((self.features(seq_s) - wanted) ** 2).mean()

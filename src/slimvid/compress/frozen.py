@@ -1,47 +1,66 @@
-"""A frozen original at work beside its student."""
+"""A frozen original beside its student."""
+
+from collections import OrderedDict
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from slimvid import artifact
-from slimvid.artifact import Artifact
+from slimvid.data.store import PreparedTask
 from slimvid.runtime import Runtime
 from slimvid.teachers.sequences import Batch
 
+CACHE_MB = 2048
+
 
 class FrozenTeacher:
-    """The original, full-time: it draws every frame of a sequence from its own previous ones; no gradient."""
+    """The original, full-time: it draws each training clip from its first frame on, frame after frame.
 
-    def __init__(self, source: Artifact, runtime: Runtime):
-        self.source, self.runtime = source, runtime
-        self.net = source.module(runtime.device).requires_grad_(False)
-        self.first = source.plan["first"]
+    A clip is drawn once, when a sequence first falls into it, and kept as bytes (so targets are multiples of
+    1/127.5); beyond ``cache_mb`` the clips unused longest are forgotten and drawn again when needed.
+    """
 
-    @torch.no_grad()
-    def frames(self, batch: Batch) -> list[Tensor]:
-        """The teacher's frames at the sequence's time stamps (every ``gap``-th of those it draws), n of them,
-        each B x 3 x H x W in [-1, 1]. Where true first frames are given, they stand in the list."""
-        rollout = self.net.rollout(first=self.first)
-        given = self.net.past if self.first == "real" else 0
-        out = []
-        for i in range(batch.dense_conditions.shape[1]):
-            condition = batch.dense_conditions[:, i]
-            if i < given:
-                frame = batch.dense_frames[:, i]
-                rollout.prime(condition, frame)
-            else:
-                with self.runtime.autocast():
-                    frame = rollout.step(condition).image.float()
-                rollout.push(frame)
-            if i % batch.gap == 0:
-                out.append(frame)
-        return out
+    def __init__(self, path: Path, data: PreparedTask, runtime: Runtime, *, cache_mb: int = CACHE_MB):
+        self.source, self.data, self.runtime = artifact.read(path), data, runtime
+        self.net = self.source.module(runtime.device).requires_grad_(False)
+        self.first = self.source.plan["first"]
+        self.limit = cache_mb * 2**20
+        self.kept: OrderedDict[str, Tensor] = OrderedDict()
+
+    def frames(self, batch: Batch) -> Tensor:
+        """The teacher's frames at the time stamps of the batch: B x n x 3 x H x W in [-1, 1], no gradient."""
+        picked = torch.stack([self._clip(name)[list(indices)] for name, indices in batch.places])
+        return picked.to(self.runtime.device).float() / 127.5 - 1
 
     def provenance(self) -> dict[str, str]:
         """What a student says of its teacher."""
         return {"teacher_sha256": self.source.digest(), "teacher": self.source.method}
 
+    def _clip(self, name: str) -> Tensor:
+        if name in self.kept:
+            self.kept.move_to_end(name)
+            return self.kept[name]
+        self.kept[name] = self._draw(name)
+        while len(self.kept) > 1 and sum(t.numel() for t in self.kept.values()) > self.limit:
+            self.kept.popitem(last=False)
+        return self.kept[name]
 
-def load_teacher(path, runtime: Runtime) -> FrozenTeacher:
-    """The original in folder ``path``, ready."""
-    return FrozenTeacher(artifact.read(path), runtime)
+    @torch.no_grad()
+    def _draw(self, name: str) -> Tensor:
+        length = next(clip.length for clip in self.data.clips("train") if clip.name == name)
+        rollout = self.net.rollout(first=self.first)
+        given = self.net.past if self.first == "real" else 0
+        out = []
+        for i in range(length):
+            window = self.data.window("train", name, [i], flow=False)
+            condition = torch.from_numpy(window.conditions).to(self.runtime.device)
+            if i < given:
+                frame = torch.from_numpy(window.frames).to(self.runtime.device)
+                rollout.prime(condition, frame)
+            else:
+                with self.runtime.autocast():
+                    frame = rollout.step(condition).image.float()
+                rollout.push(frame)
+            out.append(((frame[0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu())
+        return torch.stack(out)

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from slimvid.compress import Job
-from slimvid.compress.frozen import FrozenTeacher, load_teacher
+from slimvid.compress.frozen import FrozenTeacher
 from slimvid.config import Section, TeacherSettings
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
@@ -37,7 +37,7 @@ def compress(job: Job) -> None:
     """Train the narrow generator and write its artifact."""
     options = job.parse(Options)
     settings, data = job.student_settings(options.train), PreparedTask(job.prepared)
-    teacher = load_teacher(job.teacher, job.runtime)
+    teacher = FrozenTeacher(job.teacher, data, job.runtime)
     fit(
         task=job.task,
         method=job.row,
@@ -58,10 +58,10 @@ class OutputDistillation:
 
     def __init__(self, teacher: FrozenTeacher, *, weight: float):
         self.teacher, self.weight = teacher, weight
-        self.targets: list[Tensor] = []
+        self.targets: Tensor | None = None  # B x n x 3 x H x W
 
     def begin(self, batch: Batch, *, index: int) -> None:
         self.targets = self.teacher.frames(batch)
 
     def losses(self, t: int, drawn: Sequence[Tensor], out: Output) -> Mapping[str, Tensor]:
-        return {"distill": self.weight * (out.image - self.targets[t]).abs().mean()}
+        return {"distill": self.weight * (out.image - self.targets[:, t]).abs().mean()}

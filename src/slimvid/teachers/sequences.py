@@ -1,4 +1,4 @@
-"""Training sequences from a prepared store: which frames a step sees, and their flow at any gap."""
+"""Training sequences from a prepared store: which frames a step sees, and their flow at any stride."""
 
 from typing import NamedTuple
 
@@ -15,17 +15,15 @@ class Batch(NamedTuple):
     """``n`` frames in step of each clip, every ``gap``-th of the footage. Leading dimensions B x n.
 
     frames [-1, 1] x3, conditions [0, 1] xC, flow (pixels, to the sequence's previous frame) x2, valid {0, 1}
-    x1 (1 where that flow can be trusted; 0 in the first frame). ``dense_conditions`` and ``dense_frames`` are
-    all the footage from the first frame to the last, at gap 1: what a full-time teacher sees.
+    x1 (1 where that flow can be trusted; 0 in the first frame). ``places`` says for each of the B sequences
+    its clip and the indices of its frames there.
     """
 
     frames: Tensor
     conditions: Tensor
     flow: Tensor
     valid: Tensor
-    dense_conditions: Tensor
-    dense_frames: Tensor
-    gap: int
+    places: list[tuple[str, range]]
 
 
 def sample(
@@ -53,35 +51,17 @@ def sample(
             f"longest has {longest}); lower `sequence` or raise `clip_frames`"
         )
     lengths = np.array([clip.length - span + 1 for clip in clips], float)
-    windows = []
+    places = []
     for index in rng.choice(len(clips), size=batch, p=lengths / lengths.sum()):
         begin = int(rng.integers(clips[index].length - span + 1))
-        windows.append(task.window("train", clips[index].name, range(begin, begin + span)))
-    frames, dense, flow, valid = (
+        places.append((clips[index].name, range(begin, begin + span, gap)))
+    windows = [task.window("train", name, indices) for name, indices in places]
+    frames, conditions, flow, valid = (
         torch.from_numpy(np.stack([getattr(w, name) for w in windows])).to(device)
         for name in ("frames", "conditions", "flow", "valid")
     )
     valid[:, 0] = 0  # the first frame's flow leads out of the sequence
-    if gap > 1:
-        flow, valid = flow_at_gap(flow, valid, gap)
-    return Batch(frames[:, ::gap], dense[:, ::gap], flow, valid, dense, frames, gap)
-
-
-def flow_at_gap(flow: Tensor, valid: Tensor, gap: int) -> tuple[Tensor, Tensor]:
-    """Backward flow over ``gap`` frames, composed from frame-to-frame flow.
-
-    Args:
-        flow: B x m x 2 x H x W with m = (n-1) * gap + 1; valid: B x m x 1 x H x W.
-
-    Returns:
-        The same for every ``gap``-th frame, B x n x ..; a pixel is valid where every link of its chain is.
-    """
-    flows, valids = [torch.zeros_like(flow[:, 0])], [torch.zeros_like(valid[:, 0])]
-    for end in range(gap, flow.shape[1], gap):
-        total, good = chain(flow, valid, end, links=gap)
-        flows.append(total)
-        valids.append(good)
-    return torch.stack(flows, 1), torch.stack(valids, 1)
+    return Batch(frames, conditions, flow, valid, places)
 
 
 def chain(flow: Tensor, valid: Tensor, end: int, *, links: int) -> tuple[Tensor, Tensor]:
