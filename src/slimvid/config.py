@@ -4,6 +4,7 @@ A config file is YAML whose keys are the field names below. `config/demo.yaml` i
 file given after another overrides its keys. The workflow hands every job the merged, validated result.
 """
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,7 +27,7 @@ class TaskSettings(Section):
     path: Path | None = Field(None, description="video file, folder of frames, or dataset root")
     height: int = Field(ge=32, le=2048)
     width: int = Field(ge=32, le=4096)
-    fps: float = Field(15.0, gt=0, description="worlds: frame rate; files: overrides what the file says")
+    fps: float | None = Field(None, gt=0, description="frame rate; none: the file's own, worlds: 15")
     seed: int = Field(0, ge=0, description="worlds: everything rendered follows from it")
     clip_frames: int = Field(30, ge=4, description="longer footage is cut into clips of this length")
     train_clips: int = Field(8, ge=1, description="worlds: how many clips to render")
@@ -40,6 +41,8 @@ class TaskSettings(Section):
     poses: Path | None = Field(None, description="video: folder of OpenPose JSON files, one a frame")
     label_names: tuple[str, ...] = Field((), description="video with labels: the classes, in id order")
     foreground: tuple[str, ...] = Field((), description="classes drawn by the foreground branch")
+    distance_maps: bool = Field(False, description="edges with landmarks: add vid2vid's 14 distance maps")
+    instances: bool = Field(True, description="labels: add the instance-boundary channel where ids exist")
 
     @model_validator(mode="after")
     def _consistent(self) -> "TaskSettings":
@@ -194,10 +197,11 @@ def load(*paths: Path | str) -> Config:
     document: dict = {}
     for path in map(Path, paths):
         try:
-            part = yaml.safe_load(path.read_text())
+            text = path.read_text()  # JSON on its own: YAML 1.1 reads 1e-05 as a string
+            part = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
         except FileNotFoundError:
             raise SlimvidError(f"{path}: no such config file; see config/ for the three profiles") from None
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, json.JSONDecodeError) as error:
             raise SlimvidError(f"{path}: not valid YAML ({error})".replace("\n", " ")) from None
         if not isinstance(part, dict):
             raise SlimvidError(f"{path}: holds no mapping; see config/demo.yaml")

@@ -64,12 +64,12 @@ def resolve(*, device: str = "auto", precision: str = "auto", threads: int = 1) 
 
 
 def set_threads(threads: int) -> None:
-    """Limit torch's and OpenCV's CPU threads."""
+    """Limit OpenCV's CPU threads, and torch's where the step has imported it."""
     import cv2
-    import torch
 
-    torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
 
 
 def _native_bf16(device: str) -> bool:

@@ -51,17 +51,21 @@ def head(in_channels: int, channels: int, activation: nn.Module | None = None) -
 
 
 class ResBlock(nn.Module):
-    """R1, Conv3, norm, ReLU, R1, Conv3, norm, plus identity; no ReLU after the sum."""
+    """R1, Conv3, norm, ReLU, R1, Conv3, norm, plus identity; no ReLU after the sum.
 
-    def __init__(self, channels: int, norm: Norm):
+    ``inner``: channels between the two convolutions (the papers: as many as outside).
+    """
+
+    def __init__(self, channels: int, norm: Norm, *, inner: int | None = None, bias: bool = True):
         super().__init__()
+        inner = channels if inner is None else inner
         self.body = nn.Sequential(
             nn.ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3),
-            norm_layer(norm, channels),
+            nn.Conv2d(channels, inner, 3, bias=bias),
+            norm_layer(norm, inner),
             nn.ReLU(True),
             nn.ReflectionPad2d(1),
-            nn.Conv2d(channels, channels, 3),
+            nn.Conv2d(inner, channels, 3, bias=bias),
             norm_layer(norm, channels),
         )
 
