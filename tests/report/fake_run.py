@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from slimvid.config import Config
+from slimvid.data.clip import Clip
+from slimvid.data.condition import ConditionSpec
+from slimvid.data.store import TaskMeta, write_frames, write_prepared
 from slimvid.files import write_json
 
 METHODS = ("original", "uniform", "fast_vid2vid")
@@ -94,3 +99,37 @@ def _families(method: str, seed: int) -> dict[str, tuple[dict, dict]]:
         "latency": (latency, machine),
         "quality": (quality, protocol),
     }
+
+
+def write_frames_of(root: Path, *, size: tuple[int, int] = (64, 64), length: int = 12) -> dict[str, Path]:
+    """A prepared store with a moving square and archives of two methods; the second's frames are dimmed."""
+    meta = TaskMeta(
+        task="sketch2face",
+        source="a white square on grey, drawn by the tests",
+        condition=ConditionSpec(kind="edges"),
+        height=size[0],
+        width=size[1],
+        fps=10.0,
+    )
+    seen, still, moving = (_clip(n, size, length, v) for n, v in (("seen", 3), ("still", 0), ("moving", 3)))
+    write_prepared(root / "prepared", meta, {"train": [seen], "test": [still, moving]})
+    found = {"prepared": root / "prepared"}
+    for method, share in (("original", 1.0), ("fast_vid2vid", 0.5)):
+        found[method] = root / method / "frames.arrow"
+        clips = (still, moving)
+        frames = ((c.name, i, (f * share).astype(np.uint8)) for c in clips for i, f in enumerate(c.frames))
+        write_frames(found[method], frames)
+    found["keyframes"] = root / "keyframes.json"
+    keys = {"still": [0, length - 1], "moving": [0, 4, length - 1]}
+    write_json(found["keyframes"], {"plan": {"kind": "keyframes"}, "clips": keys, "fraction": 0.25})
+    return found
+
+
+def _clip(name: str, size: tuple[int, int], length: int, speed: int) -> Clip:
+    frames = np.full((length, *size, 3), 90, np.uint8)
+    edges = np.zeros((length, *size), np.uint8)
+    for i in range(length):
+        x = 8 + (speed * i) % (size[1] - 24)
+        frames[i, 20:36, x : x + 16] = 250
+        edges[i, 20:36, [x, x + 15]] = 255
+    return Clip(name=name, fps=10.0, frames=frames, edges=edges)

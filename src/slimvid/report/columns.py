@@ -61,6 +61,7 @@ MEASURED = (
 BOUND_SUFFIXES = ("_floor", "_ceiling")
 BOUND_DIGITS = 4
 STD_DIGITS = 2
+PAPER_SCALE_DIGITS = 7
 IDENTIFIERS = ("task", "teacher", "method", "plan", "seeds")
 PAPER_SCALE = ("paper_scale_macs_g", "paper_scale_macs_g_as_published", "paper_scale_params_m")
 # column of the table: column of the transcription of Fast-Vid2Vid's Table 1

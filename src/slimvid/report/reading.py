@@ -84,9 +84,17 @@ def _measured_grid(own: "pandas.DataFrame", columns: tuple[c.Column, ...], *, ma
     caption = "Measured" if main else "Further measures"
     return Grid(
         caption=f"{caption} (mean over {seeds} seed{'s' if seeds != '1' else ''})",
-        headings=["Method (plan)", *(col.heading for col in shown)],
+        headings=["Method (plan)", *(_heading(own, col) for col in shown)],
         rows=rows,
     )
+
+
+def _heading(own: "pandas.DataFrame", column: c.Column) -> str:
+    """A column's name for people; a measure with a ceiling says it, because it is no share of 1."""
+    bound = _bound(own, column)
+    if not bound.startswith("ceiling") or not column.label.endswith(")"):
+        return column.heading
+    return column.heading.replace(")", f", {bound})", 1)
 
 
 def _figure(own: "pandas.DataFrame", row: Mapping[str, Any], column: c.Column) -> Cell:
@@ -95,12 +103,16 @@ def _figure(own: "pandas.DataFrame", row: Mapping[str, Any], column: c.Column) -
         return Cell(text="–")
     text = c.plain(c.significant(value, 4))
     spread = row.get(f"{column.name}_std", math.nan)
-    if not _missing(spread):
+    if not _missing(spread) and spread > 0:
         text += f" ± {c.plain(spread)}"
     text += _ratio(own, row, column)
-    values = own[column.name].dropna()
+    return Cell(text=text, bold=_is_best(own[column.name].dropna().tolist(), value, column))
+
+
+def _is_best(values: list[float], value: float, column: c.Column) -> bool:
+    """Whether ``value`` wins its column; where all are equal none does."""
     best = {"lower": min, "higher": max}.get(column.better or "")
-    return Cell(text=text, bold=best is not None and len(values) > 1 and value == best(values))
+    return best is not None and len(set(values)) > 1 and value == best(values)
 
 
 def _ratio(own: "pandas.DataFrame", row: Mapping[str, Any], column: c.Column) -> str:

@@ -140,9 +140,9 @@ def _paper_scale(config: Config, row: Row, counted: PaperScaleOf) -> dict[str, A
         return {}
     share = row.protocol("cost", "key_fraction", 1.0)
     return {
-        "paper_scale_macs_g": c.significant(cost.macs_g * share, 6),
+        "paper_scale_macs_g": c.significant(cost.macs_g * share, c.PAPER_SCALE_DIGITS),
         "paper_scale_macs_g_as_published": rounded(cost.macs_g_thop, 2, "double"),
-        "paper_scale_params_m": c.significant(cost.params_m, 6),
+        "paper_scale_params_m": c.significant(cost.params_m, c.PAPER_SCALE_DIGITS),
     }
 
 

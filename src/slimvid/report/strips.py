@@ -1,0 +1,201 @@
+"""Picture strips: the same frames of one held-out clip for the condition, each method and the truth."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from slimvid.data.store import FrameArchive, PreparedTask
+from slimvid.errors import SlimvidError
+from slimvid.files import atomic_path, read_json
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageDraw, ImageFont
+
+FRAMES = 8
+LARGEST_STEP = 4  # frames between neighbours in a strip: more hides what happens between them
+CELL = (128, 320)  # least height and largest width of a cell in pixels
+GAP, PAD, MARK = 4, 10, 4
+INK, MUTED, PAPER, KEY = (20, 20, 20), (110, 110, 110), (255, 255, 255), (230, 120, 0)
+SMALL, NORMAL = 13, 15
+
+Rows = Sequence[tuple[str, Path]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strip:
+    """What a strip shows: frames ``indices`` of ``clip``, one list of uint8 [H, W, 3] pictures per row.
+
+    ``keys`` maps a row's label to the frames, among all of the clip, that its network drew.
+    """
+
+    title: str
+    source: str
+    clip: str
+    indices: list[int]
+    rows: list[tuple[str, list[np.ndarray]]]
+    keys: Mapping[str, frozenset[int]]
+
+
+def write_strip(
+    prepared: Path, rows: Rows, out: Path, *, key_frames: Mapping[str, Path] | None = None
+) -> None:
+    """Draw a task's strip as PNG: condition, the rows, truth. The same inputs give the same bytes.
+
+    Args:
+        prepared: the task's prepared store.
+        rows: label and frame archive of complete test clips, in the order to draw them.
+        key_frames: label -> key-frame file of a row whose plan has one; its drawn frames get a mark.
+
+    Raises:
+        SlimvidError: a store, archive or key-frame file is missing, or an archive lacks the clip.
+    """
+    picture = draw(gather(prepared, rows, key_frames=key_frames or {}))
+    with atomic_path(out) as temporary:
+        picture.save(temporary, format="PNG", optimize=True)
+
+
+def gather(prepared: Path, rows: Rows, *, key_frames: Mapping[str, Path]) -> Strip:
+    """Choose the clip and frames (see :func:`choose`) and read them for every row."""
+    task = PreparedTask(prepared)
+    clip, indices = choose(task)
+    pictures = [("condition", [task.picture("test", clip, i) for i in indices])]
+    for label, path in rows:
+        archive = open_archive(path, clip, indices)
+        pictures.append((label, [archive.frame(clip, i) for i in indices]))
+    pictures.append(("truth", [task.frame("test", clip, i) for i in indices]))
+    keys = {label: _keys(path, clip) for label, path in key_frames.items()}
+    title = f"{task.meta.task}: held-out clip {clip}"
+    return Strip(title=title, source=task.meta.source, clip=clip, indices=indices, rows=pictures, keys=keys)
+
+
+def choose(task: PreparedTask, *, frames: int = FRAMES) -> tuple[str, list[int]]:
+    """The clip and frame numbers to show, by a rule that looks only at the truth.
+
+    Of all windows of ``frames`` evenly spaced frames (at most four apart, so that a strip shows motion and
+    not a summary) in all test clips it takes the one whose neighbours differ most; the first of equals.
+    """
+    best: tuple[float, str, list[int]] | None = None
+    for clip in task.clips("test"):
+        step = max(1, min(LARGEST_STEP, (clip.length - 1) // max(1, frames - 1)))
+        for start in range(0, max(1, clip.length - step * (frames - 1)), max(1, step)):
+            indices = list(range(start, min(clip.length, start + step * frames), step))[:frames]
+            motion = _motion(task, clip.name, indices)
+            if best is None or motion > best[0]:
+                best = (motion, clip.name, indices)
+    if best is None:
+        raise SlimvidError(f"{task.root}: the test split has no clip; prepare the task with at least one")
+    return best[1], best[2]
+
+
+def _motion(task: PreparedTask, clip: str, indices: list[int]) -> float:
+    """Median absolute difference between neighbours: of the typical pair, so that one cut does not win."""
+    shown = [task.frame("test", clip, i).astype(np.int16) for i in indices]
+    differences = [float(np.abs(b - a).mean()) for a, b in pairwise(shown)]
+    return float(np.median(differences)) if differences else 0.0
+
+
+def open_archive(path: Path, clip: str, indices: Sequence[int]) -> FrameArchive:
+    """Open an archive of generated frames and see that it holds these frames of a clip.
+
+    Raises:
+        SlimvidError: the archive is missing, or lacks one of them; names it and the mend.
+    """
+    if not path.is_file():
+        raise SlimvidError(f"{path}: missing; run `snakemake {path}` first")
+    archive = FrameArchive(path)
+    held = set(archive.indices(clip)) if clip in archive.clips() else set()
+    lost = [i for i in indices if i not in held]
+    if lost:
+        raise SlimvidError(f"{path}: lacks frame {lost[0]} of clip {clip}; translate (and interpolate) again")
+    return archive
+
+
+def _keys(path: Path, clip: str) -> frozenset[int]:
+    clips = read_json(path).get("clips", {})
+    if clip not in clips:
+        raise SlimvidError(f"{path}: has no clip {clip}; select key-frames anew")
+    return frozenset(clips[clip])
+
+
+def draw(strip: Strip) -> "Image.Image":
+    """Lay a strip out: labels on the left, frame numbers above, drawn key-frames marked."""
+    from PIL import Image, ImageDraw
+
+    width, height = cell_size(strip.rows[0][1][0].shape)
+    left = max(text_width(label, NORMAL) for label, _ in strip.rows) + 2 * PAD
+    top = 3 * PAD + 3 * NORMAL
+    pitch_x, pitch_y = width + GAP, height + GAP + MARK
+    right = max(left + pitch_x * len(strip.indices), text_width(strip.source, SMALL) + PAD)
+    bottom = top + pitch_y * len(strip.rows) + PAD
+    legend = bool(strip.keys)
+    canvas = Image.new("RGB", (right + PAD, bottom + (NORMAL + PAD if legend else 0)), PAPER)
+    pen = ImageDraw.Draw(canvas)
+    pen.text((PAD, PAD), strip.title, fill=INK, font=font(NORMAL))
+    pen.text((PAD, PAD + NORMAL + MARK), strip.source, fill=MUTED, font=font(SMALL))
+    for k, index in enumerate(strip.indices):
+        middle = left + pitch_x * k + width // 2
+        pen.text((middle, top - SMALL), f"{index}", fill=MUTED, font=font(SMALL), anchor="mm")
+    for j, (label, pictures) in enumerate(strip.rows):
+        y = top + pitch_y * j + MARK
+        pen.text((left - PAD, y + height // 2), label, fill=INK, font=font(NORMAL), anchor="rm")
+        for k, picture in enumerate(pictures):
+            canvas.paste(fit(picture, width, height), (left + pitch_x * k, y))
+        _mark(pen, strip, label, (left, y - MARK), (width, pitch_x))
+    if legend:
+        _legend(pen, left, bottom)
+    return canvas
+
+
+def _mark(
+    pen: "ImageDraw.ImageDraw", strip: Strip, label: str, corner: tuple[int, int], pitch: tuple[int, int]
+) -> None:
+    """A bar above each frame that the row's network drew; the others were interpolated."""
+    x, y = corner
+    for k, index in enumerate(strip.indices):
+        if index in strip.keys.get(label, ()):
+            start = x + pitch[1] * k
+            pen.rectangle((start, y, start + pitch[0] - 1, y + MARK - 2), fill=KEY)
+
+
+def _legend(pen: "ImageDraw.ImageDraw", x: int, y: int) -> None:
+    pen.rectangle((x, y + SMALL // 2, x + 2 * NORMAL, y + SMALL // 2 + MARK - 2), fill=KEY)
+    text = "key-frame, drawn by the network; the others of its row are interpolated"
+    pen.text((x + 2 * NORMAL + PAD, y), text, fill=MUTED, font=font(SMALL))
+
+
+def cell_size(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Width and height of a cell for frames of ``shape`` (H, W, ...): enlarged by a whole number to be seen,
+    or reduced to the largest width."""
+    height, width = shape[:2]
+    scale = max(1, math.ceil(CELL[0] / height))
+    if width * scale <= CELL[1]:
+        return width * scale, height * scale
+    return CELL[1], round(height * CELL[1] / width)
+
+
+def fit(picture: np.ndarray, width: int, height: int) -> "Image.Image":
+    """Enlarge by repeating pixels, so that nothing is smoothed away; reduce by Lanczos."""
+    from PIL import Image
+
+    image = Image.fromarray(picture)
+    if image.size == (width, height):
+        return image
+    whole = width % image.width == 0 and height % image.height == 0
+    return image.resize((width, height), Image.Resampling.NEAREST if whole else Image.Resampling.LANCZOS)
+
+
+def font(size: int) -> "ImageFont.FreeTypeFont":
+    """Pillow's own scalable font: the same on every machine."""
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size)
+
+
+def text_width(text: str, size: int) -> int:
+    """Pixels that a text takes."""
+    return math.ceil(font(size).getlength(text))
