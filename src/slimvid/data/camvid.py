@@ -1,0 +1,89 @@
+"""``source: camvid``: driving footage with 11 classes (Brostow et al. 2009, in SegNet's selection).
+
+Layouts under ``path``: images/val + labels/val, or val + valannot as the SegNet tutorial has them. Only
+``val`` is a video (101 consecutive frames of sequence 0016E5 at 15 frames per second); ``train`` is stills
+about a second apart, which cannot train a video translator. Ranges of ``val`` train and test.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from slimvid.config import TaskSettings
+from slimvid.data.clip import Clip
+from slimvid.data.condition import VOID, ConditionSpec
+from slimvid.data.footage import Shot, lazy_clips, rate, split_shots
+from slimvid.data.frames_io import PICTURES, Crop, check_numbering, list_files, read_ids, read_picture
+from slimvid.errors import SlimvidError
+
+FPS = 15.0
+UNLABELLED = 11
+CLASSES: tuple[tuple[str, tuple[int, int, int]], ...] = (
+    *(
+        ("sky", (128, 128, 128)),
+        ("building", (128, 0, 0)),
+        ("pole", (192, 192, 128)),
+        ("road", (128, 64, 128)),
+    ),
+    *(
+        ("pavement", (60, 40, 222)),
+        ("tree", (128, 128, 0)),
+        ("sign", (192, 128, 128)),
+        ("fence", (64, 64, 128)),
+    ),
+    *(("car", (64, 0, 128)), ("pedestrian", (64, 64, 0)), ("bicyclist", (0, 128, 192))),
+)
+NAMES = tuple(name for name, _ in CLASSES)
+_LAYOUTS = (("images/val", "labels/val"), ("val", "valannot"))
+
+
+def condition_spec(settings: TaskSettings) -> ConditionSpec:
+    """11 one-hot channels; unlabelled pixels are void, zero in all of them. Cars are the foreground.
+
+    Raises:
+        SlimvidError: a foreground class that CamVid does not have.
+    """
+    wanted = settings.foreground or ("car",)
+    unknown = [name for name in wanted if name not in NAMES]
+    if unknown:
+        raise SlimvidError(f"task field foreground: no class {unknown[0]!r}; CamVid has {', '.join(NAMES)}")
+    return ConditionSpec(
+        kind="labels",
+        label_names=NAMES,
+        palette=tuple(colour for _, colour in CLASSES),
+        foreground=tuple(NAMES.index(name) for name in wanted),
+    )
+
+
+def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:
+    """Clips of the ``val`` sequence; the first 70 % train and the rest test unless ranges are given.
+
+    Raises:
+        SlimvidError: a frame without label map, a hole in the numbering; a file that is damaged, of another
+            size than its frame, or with an id above 11.
+    """
+    root = Path(settings.path)
+    found = next(((a, b) for a, b in _LAYOUTS if (root / a).is_dir()), None)
+    if found is None:
+        raise SlimvidError(f"{root}: holds no images/val (or val); give CamVid's folder as the task's `path`")
+    images = list_files(root / found[0], PICTURES)
+    check_numbering(images)
+    pairs = [(image, root / found[1] / f"{image.stem}.png") for image in images]
+    missing = [label for _, label in pairs if not label.is_file()]
+    if missing:
+        raise SlimvidError(f"{missing[0]}: missing; every frame needs its label map")
+    shot = Shot(name=images[0].stem.split("_")[0], fps=rate(settings, FPS), frames=pairs)
+    pieces = split_shots([shot], settings)
+    load = partial(_frame_maps, settings)
+    return {split: lazy_clips(found, load) for split, found in pieces.items()}
+
+
+def _frame_maps(settings: TaskSettings, pair: tuple[Path, Path]) -> dict[str, np.ndarray]:
+    image = read_picture(pair[0])
+    size = image.shape[:2]
+    crop = Crop.centre(size, height=settings.height, width=settings.width)
+    labels = read_ids(pair[1], size=size, limit=UNLABELLED)
+    labels = np.where(labels == UNLABELLED, VOID, labels).astype(np.uint8)
+    return {"frames": crop.picture(image), "labels": crop.ids(labels)}

@@ -1,0 +1,259 @@
+"""``source: video``: any video file or folder of frames, with edges computed from it.
+
+Landmarks, label maps or OpenPose files may lie beside it, one a frame of the footage, in the order of names.
+What is given decides the condition: labels, else poses, else edges (the face protocol where there are
+landmarks).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slimvid.config import TaskSettings
+from slimvid.data.clip import Clip
+from slimvid.data.condition import VOID, ConditionSpec
+from slimvid.data.drawing import canny_edges, face_edges
+from slimvid.data.footage import Shot, assemble, rate, split_shots
+from slimvid.data.frames_io import (
+    PICTURES,
+    Crop,
+    check_numbering,
+    list_files,
+    read_ids,
+    read_landmarks,
+    read_openpose,
+    read_picture,
+)
+from slimvid.data.layout import clean
+from slimvid.errors import SlimvidError
+
+CUT_LEAST = 16.0  # mean absolute difference of thumbnails, 0..255
+CUT_RATIO = 2.5  # ... and so many times the median of the differences around it
+_THUMBNAIL = (32, 24)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """What one pass over the footage tells: frames, size (rows, columns), rate, hard cuts."""
+
+    count: int
+    size: tuple[int, int]
+    fps: float | None
+    cuts: list[int]
+
+
+def condition_spec(settings: TaskSettings) -> ConditionSpec:
+    """Labels, pose or edges, by what the task gives.
+
+    Raises:
+        SlimvidError: labels without names, or an unknown foreground class.
+    """
+    if settings.labels is not None:
+        if not settings.label_names:
+            raise SlimvidError(
+                f"{settings.labels}: give the task `label_names:`, the classes in the order of ids"
+            )
+        unknown = [name for name in settings.foreground if name not in settings.label_names]
+        if unknown:
+            raise SlimvidError(
+                f"task field foreground: no class {unknown[0]!r} in label_names; name one of them"
+            )
+        foreground = tuple(settings.label_names.index(name) for name in settings.foreground)
+        return ConditionSpec(kind="labels", label_names=settings.label_names, foreground=foreground)
+    if settings.poses is not None:
+        return ConditionSpec(kind="pose")
+    return ConditionSpec(kind="edges", distance_maps=settings.landmarks is not None)
+
+
+def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:
+    """Clips of the footage, centre-cropped to the task's aspect and scaled, cut where the picture cuts.
+
+    Frames ``train_frames`` train and ``test_frames`` test; by default the first 70 % and the rest.
+
+    Raises:
+        SlimvidError: footage that is missing, damaged, truncated or changes its size; files beside it whose
+            number, size or content does not fit.
+    """
+    footage = probe(Path(settings.path))
+    beside = _beside(settings, footage)
+    name = clean(Path(settings.path).stem)
+    fps = rate(settings, footage.fps)
+    borders = [0, *footage.cuts, footage.count]
+    shots = [
+        Shot(name=name if a == 0 else f"{name}_cut{a:05d}", fps=fps, frames=range(a, b))
+        for a, b in pairwise(borders)
+    ]
+    pieces = split_shots(shots, settings)
+    crop = Crop.centre(footage.size, height=settings.height, width=settings.width)
+    return {split: _clips(settings, found, beside, crop, footage) for split, found in pieces.items()}
+
+
+def probe(path: Path) -> Probe:
+    """Decode all footage once: it is whole, of one size, and its hard cuts are known.
+
+    Raises:
+        SlimvidError: missing, no video, damaged, truncated, or of changing size.
+    """
+    import cv2
+
+    size: tuple[int, int] | None = None
+    thumbnails = []
+    times: list[float] = []
+    for number, (time, frame) in enumerate(_decode(path)):
+        size = size or frame.shape[:2]
+        if frame.shape[:2] != size:
+            raise SlimvidError(
+                f"{path}: frame {number} is {frame.shape[1]}x{frame.shape[0]}, the first "
+                f"{size[1]}x{size[0]}; make all frames the same size"
+            )
+        thumbnails.append(cv2.resize(frame, _THUMBNAIL, interpolation=cv2.INTER_AREA))
+        times += [] if time is None else [time]
+    if size is None:
+        raise SlimvidError(f"{path}: no frame can be decoded; export the video again")
+    count = len(thumbnails)
+    spans = len(times) == count > 1 and times[-1] > times[0]
+    fps = (count - 1) / (times[-1] - times[0]) if spans else None
+    return Probe(count=count, size=size, fps=fps and round(fps, 4), cuts=find_cuts(np.stack(thumbnails)))
+
+
+def find_cuts(thumbnails: np.ndarray) -> list[int]:
+    """Frames at which a new shot begins: uint8 [N, h, w, 3] -> indices.
+
+    A cut's mean absolute difference to the frame before is large, and far above those of the eight
+    differences around it, which fast motion's is not.
+    """
+    small = thumbnails.astype(np.float32)
+    change = np.abs(small[1:] - small[:-1]).mean(axis=(1, 2, 3))
+    cuts = []
+    for i, value in enumerate(change):
+        around = np.concatenate([change[max(0, i - 4) : i], change[i + 1 : i + 5]])
+        usual = float(np.median(around)) if len(around) else 0.0
+        if value > max(CUT_LEAST, CUT_RATIO * usual):
+            cuts.append(i + 1)
+    return cuts
+
+
+def _clips(
+    settings: TaskSettings, pieces: Sequence[Shot], beside: dict[str, list[Path]], crop: Crop, footage: Probe
+) -> Iterator[Clip]:
+    """Decode once more, keeping only the frames of the piece at hand."""
+    wanted = [number for piece in pieces for number in piece.frames]
+    decoded = _pick(Path(settings.path), wanted)
+    for piece in pieces:
+        maps = []
+        for number in piece.frames:
+            files = {kind: paths[number] for kind, paths in beside.items()}
+            maps.append(frame_maps(settings, next(decoded), files, crop, footage.size))
+        yield assemble(piece, maps)
+
+
+def frame_maps(
+    settings: TaskSettings, frame: np.ndarray, files: dict[str, Path], crop: Crop, size: tuple[int, int]
+) -> dict[str, np.ndarray]:
+    """One frame's picture, edges, and what the files beside it hold, at the task's size."""
+    picture = crop.picture(frame)
+    low, high = settings.canny
+    maps = {"frames": picture, "edges": canny_edges(picture, low=low, high=high)}
+    if "landmarks" in files:
+        maps["landmarks"] = crop.points(read_landmarks(files["landmarks"]))
+        rows, columns = picture.shape[:2]
+        maps["edges"] = face_edges(maps["landmarks"], height=rows, width=columns, background=maps["edges"])
+    if "labels" in files:
+        maps["labels"] = crop.ids(_read_labels(files["labels"], size, len(settings.label_names)))
+    if "poses" in files:
+        people = read_openpose(files["poses"])
+        people[..., :2] = crop.points(people[..., :2])
+        maps["keypoints"] = people
+        maps["densepose"] = np.zeros_like(
+            picture
+        )  # no surface map beside a plain video: three black channels
+    return maps
+
+
+def _read_labels(path: Path, size: tuple[int, int], count: int) -> np.ndarray:
+    labels = read_ids(path, size=size)
+    unknown = labels[(labels >= count) & (labels != VOID)]
+    if unknown.size:
+        raise SlimvidError(
+            f"{path}: holds id {int(unknown[0])}, but label_names has {count} (0..{count - 1}; 255 is void); "
+            "correct the map or the names"
+        )
+    return labels.astype(np.uint8)
+
+
+def _beside(settings: TaskSettings, footage: Probe) -> dict[str, list[Path]]:
+    """The files beside the footage by kind, one a frame.
+
+    Raises:
+        SlimvidError: another number of files than of frames, or names that do not go with the frames'.
+    """
+    kinds = {"landmarks": (".json", ".txt"), "labels": (".png",), "poses": (".json",)}
+    beside = {}
+    for kind, suffixes in kinds.items():
+        folder = getattr(settings, kind)
+        if folder is None:
+            continue
+        files = list_files(Path(folder), suffixes)
+        if len(files) != footage.count:
+            raise SlimvidError(
+                f"{folder}: {len(files)} files, but {settings.path} has {footage.count} frames; "
+                "give one a frame"
+            )
+        if Path(settings.path).is_dir():
+            for frame, file in zip(list_files(Path(settings.path), PICTURES), files, strict=True):
+                if not file.stem.startswith(frame.stem):
+                    raise SlimvidError(f"{file}: does not go with frame {frame.name}; name both alike")
+        beside[kind] = files
+    return beside
+
+
+def _pick(path: Path, wanted: Iterable[int]) -> Iterator[np.ndarray]:
+    """The frames of rising numbers ``wanted``, decoded in one pass."""
+    if path.is_dir():
+        files = list_files(path, PICTURES)
+        yield from (read_picture(files[number]) for number in wanted)
+        return
+    wanted = iter(wanted)
+    number = next(wanted, None)
+    for at, (_, frame) in enumerate(_decode(path)):
+        if at == number:
+            yield frame
+            number = next(wanted, None)
+        if number is None:
+            return
+
+
+def _decode(path: Path) -> Iterator[tuple[float | None, np.ndarray]]:
+    """All frames as (time in seconds, uint8 [H, W, 3] RGB); a folder's pictures have no time."""
+    if path.is_dir():
+        files = list_files(path, PICTURES)
+        check_numbering(files)
+        yield from ((None, read_picture(file)) for file in files)
+        return
+    if not path.is_file():
+        raise SlimvidError(f"{path}: no such video file or folder of frames; check the task's `path`")
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise SlimvidError(f"{path}: holds no video stream; give a video file or a folder of frames")
+            yield from _decode_stream(path, container, container.streams.video[0])
+    except (av.error.FFmpegError, OSError) as error:
+        raise SlimvidError(f"{path}: cannot be decoded ({error.strerror}); copy or export it again") from None
+
+
+def _decode_stream(path: Path, container: Any, stream: Any) -> Iterator[tuple[float | None, np.ndarray]]:
+    count = 0
+    for frame in container.decode(stream):
+        if frame.is_corrupt:
+            raise SlimvidError(f"{path}: frame {count} is damaged; copy or export the video again")
+        turned = np.rot90(frame.to_ndarray(format="rgb24"), k=round(frame.rotation / 90) % 4)
+        yield frame.time, np.ascontiguousarray(turned)
+        count += 1
+    if count < stream.frames:
+        raise SlimvidError(f"{path}: truncated: {count} of {stream.frames} frames; copy or export it again")
