@@ -1,0 +1,370 @@
+"""MLflow: the rows of a table as runs that can be compared, and the table again from those runs.
+
+Jobs write JSON; this module, called by one rule only, is the one writer of the store (a fresh sqlite store
+breaks when several processes open it at once). A table is a parent run, each (task, method, seed) a run under
+it. Tracking twice changes nothing; a row that was measured anew gets a new run, and the old one stays with
+the superseded table.
+"""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slimvid import paths
+from slimvid.config import Config
+from slimvid.errors import SlimvidError
+from slimvid.files import sha256_file, sha256_json, write_json
+from slimvid.report.measures import Measures, read_measures
+from slimvid.runtime import Progress, code_revision
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+STORE = "sqlite:///mlflow.db"
+EXPERIMENT = "slimvid"
+TABLE = "table1"
+CURVE_POINTS = 100  # points kept of a loss curve
+PARAM_LIMIT, BATCH = 6000, 100  # MLflow's limits: characters of a parameter, parameters of a call
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What one run shows: the measure documents of (task, method, seed) and the settings behind them."""
+
+    task: str
+    method: str
+    seed: int
+    documents: Mapping[str, Mapping[str, Any]]
+    params: Mapping[str, str]
+    frames: Path
+    digest: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.task}/{self.method}/{self.seed}"
+
+
+def track_table(config: Config, record: Path, *, store: str = STORE) -> None:
+    """Log the main table's rows, pictures, clips and the table itself, and write the run ids to ``record``.
+
+    Reads the files of :mod:`slimvid.paths` below the working directory.
+
+    Raises:
+        SlimvidError: a measure file is missing or damaged, or the store cannot be opened.
+    """
+    measures = read_measures(config, paths.MEASURES)
+    rows = [_row(config, measures, *key) for key in measures]
+    client = connect(store)
+    experiment = _experiment(client)
+    strips = [sha256_file(paths.strip(task)) for task in config.table1.tasks]
+    digest = sha256_json({"rows": [row.digest for row in rows], "strips": strips})
+    parent, is_new = _run(client, experiment, f"{TABLE} {config.profile}", digest, _tags(config, "parent"))
+    progress = Progress("track", len(rows))
+    runs = {}
+    for done, row in enumerate(rows):
+        runs[row.name] = _track_row(client, experiment, parent, config, row)
+        progress.update(done + 1)
+    progress.close()
+    _supersede(client, experiment, config, keep={parent, *runs.values()})
+    if is_new:
+        _log_table(client, parent, config, measures)
+        client.set_terminated(parent)
+    write_json(record, {"store": store, "experiment": experiment, "table": parent, "runs": runs})
+
+
+def connect(store: str) -> "MlflowClient":
+    """A client of the store, created and brought to the current schema where needed; telemetry off.
+
+    Raises:
+        SlimvidError: the store cannot be opened.
+    """
+    os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true")
+    os.environ.update(MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false")
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        client = MlflowClient(tracking_uri=store, registry_uri=store)
+        client.search_experiments(max_results=1)
+    except (MlflowException, SQLAlchemyError) as error:
+        reason = str(error).splitlines()[0]
+        raise SlimvidError(f"{store}: cannot be opened ({reason}); move it away and track again") from None
+    return client
+
+
+def tracked_measures(config: Config, *, store: str = STORE) -> Measures:
+    """The measure documents of the main table as the store holds them.
+
+    Raises:
+        SlimvidError: the store lacks a row; names it.
+    """
+    client = connect(store)
+    current = _filter(config, "row") + " and tags.`slimvid.current` = 'true'"
+    runs = _search(client, _experiment(client), current)
+    found = {(r.data.tags["task"], r.data.tags["method"], int(r.data.tags["seed"])): r for r in runs}
+    measures = {}
+    for task in config.table1.tasks:
+        for method in config.table1.methods:
+            for seed in config.seeds:
+                if (task, method, seed) not in found:
+                    row = f"{task}/{method}/{seed}"
+                    raise SlimvidError(
+                        f"{store}: holds no run of {row}; run `snakemake {paths.MLFLOW_RECORD}`"
+                    )
+                measures[task, method, seed] = _documents(found[task, method, seed])
+    return measures
+
+
+def rebuild_table1(config: Config, *, store: str = STORE) -> str:
+    """The main table as CSV text from the store alone; equal to results/table1.csv."""
+    from slimvid.report.table1 import table1, to_csv
+
+    return to_csv(table1(config, tracked_measures(config, store=store)))
+
+
+def _row(config: Config, measures: Measures, task: str, method: str, seed: int) -> Row:
+    documents = measures[task, method, seed]
+    frames = paths.frames(task, method, seed, kind=config.plan_of(method).kind)
+    settings: dict[str, Any] = {
+        "plan": config.plan_of(method).model_dump(exclude_none=True),
+        "teacher": config.teacher_settings(task).model_dump(mode="json", exclude_none=True),
+    }
+    if method != "original":
+        settings["method"] = config.methods[method].method
+        settings["options"] = config.methods[method].options
+    params = dict(_flat(settings)) | dict(_measure_params(documents))
+    inputs = {"documents": documents, "params": params, "frames": sha256_file(frames)}
+    return Row(
+        task=task,
+        method=method,
+        seed=seed,
+        documents=documents,
+        params=params,
+        frames=frames,
+        digest=sha256_json({"row": [task, method, seed], **inputs}),
+    )
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Settings as flat parameters: ``plan.kind`` -> ``keyframes``."""
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value if isinstance(value, str) else json.dumps(value)
+
+
+def _measure_params(documents: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Of each family the names of its values, and each entry of its protocol as JSON."""
+    for family, document in documents.items():
+        yield f"values.{family}", json.dumps(sorted(document["values"]))
+        for key, value in document.get("protocol", {}).items():
+            yield f"protocol.{family}.{key}", json.dumps(value)
+
+
+def _documents(run: "Run") -> dict[str, dict[str, Any]]:
+    """The measure documents that a run was logged from."""
+    tags, params, metrics = run.data.tags, run.data.params, run.data.metrics
+    documents = {}
+    for family in paths.FAMILIES:
+        prefix = f"protocol.{family}."
+        names = json.loads(params[f"values.{family}"])
+        protocol = {
+            key.removeprefix(prefix): value for key, value in params.items() if key.startswith(prefix)
+        }
+        documents[family] = {
+            "task": tags["task"],
+            "method": tags["method"],
+            "seed": int(tags["seed"]),
+            "protocol": {key: json.loads(value) for key, value in protocol.items()},
+            "values": {name: metrics.get(name) for name in names},
+        }
+    return documents
+
+
+def _tags(config: Config, role: str) -> dict[str, str]:
+    return {"slimvid.table": TABLE, "slimvid.profile": config.profile, "slimvid.role": role}
+
+
+def _filter(config: Config, role: str) -> str:
+    return " and ".join(f"tags.`{name}` = '{value}'" for name, value in _tags(config, role).items())
+
+
+def _search(client: "MlflowClient", experiment: str, filter_string: str) -> list["Run"]:
+    runs: list[Run] = []
+    token = None
+    while True:
+        page = client.search_runs([experiment], filter_string=filter_string, page_token=token)
+        runs += page
+        token = page.token
+        if not token:
+            return runs
+
+
+def _experiment(client: "MlflowClient") -> str:
+    found = client.get_experiment_by_name(EXPERIMENT)
+    return found.experiment_id if found is not None else client.create_experiment(EXPERIMENT)
+
+
+def _run(
+    client: "MlflowClient", experiment: str, name: str, digest: str, tags: Mapping[str, str]
+) -> tuple[str, bool]:
+    """The finished run of this digest, or a new one; and whether it is new."""
+    found = _search(
+        client, experiment, f"tags.`slimvid.digest` = '{digest}' and attributes.status = 'FINISHED'"
+    )
+    if found:
+        client.set_tag(found[0].info.run_id, "slimvid.current", "true")
+        return found[0].info.run_id, False
+    own = {"slimvid.digest": digest, "slimvid.current": "true", "mlflow.source.git.commit": code_revision()}
+    run = client.create_run(experiment, run_name=name, tags={**tags, **own})
+    return run.info.run_id, True
+
+
+def _supersede(client: "MlflowClient", experiment: str, config: Config, *, keep: set[str]) -> None:
+    """Take the mark ``current`` from all other runs of this table."""
+    for role in ("parent", "row"):
+        current = _filter(config, role) + " and tags.`slimvid.current` = 'true'"
+        for run in _search(client, experiment, current):
+            if run.info.run_id not in keep:
+                client.set_tag(run.info.run_id, "slimvid.current", "false")
+
+
+def _track_row(client: "MlflowClient", experiment: str, parent: str, config: Config, row: Row) -> str:
+    """The run of a row under the parent: the one that shows these documents already, or a new one."""
+    identity = {"task": row.task, "method": row.method, "seed": str(row.seed)}
+    identity |= {"plan": config.plan_of(row.method).kind, "paper_table": "fast_vid2vid/1"}
+    run, is_new = _run(client, experiment, row.name, row.digest, {**_tags(config, "row"), **identity})
+    client.set_tag(run, "mlflow.parentRunId", parent)
+    if is_new:
+        _log_numbers(client, run, row)
+        _log_dataset(client, run, row.task)
+        client.log_artifact(run, str(paths.strip(row.task)), "strip")
+        for family in paths.FAMILIES:
+            source = paths.measure(row.task, row.method, row.seed, family)
+            client.log_artifact(run, str(source), "measures")
+        _log_clip(client, run, row)
+        client.set_terminated(run)
+    return run
+
+
+def _log_numbers(client: "MlflowClient", run: str, row: Row) -> None:
+    """Parameters, measured values under the same names for every method, and the loss curves."""
+    from mlflow.entities import Metric, Param
+
+    for key, value in row.params.items():
+        if len(value) > PARAM_LIMIT:
+            raise SlimvidError(
+                f"{row.name}: parameter {key} is longer than MLflow's {PARAM_LIMIT} characters"
+            )
+    params = [Param(key, value) for key, value in row.params.items()]
+    now = int(time.time() * 1000)
+    values: dict[str, float] = {}
+    for family, document in row.documents.items():
+        twice = sorted(values.keys() & document["values"].keys())
+        if twice:
+            raise SlimvidError(
+                f"{row.name}: value {twice[0]} of {family} is in another family too; rename it"
+            )
+        values |= {name: value for name, value in document["values"].items() if value is not None}
+    metrics = [Metric(name, float(value), now, 0) for name, value in values.items()]
+    metrics += [Metric(name, value, now, step) for name, step, value in _curves(row)]
+    for start in range(0, len(params), BATCH):
+        client.log_batch(run, params=params[start : start + BATCH])
+    for start in range(0, len(metrics), 10 * BATCH):
+        client.log_batch(run, metrics=metrics[start : start + 10 * BATCH])
+
+
+def _curves(row: Row) -> Iterator[tuple[str, int, float]]:
+    """Loss curves as (``loss/<name>``, step, value), thinned; nothing where the training left none."""
+    import math
+
+    import pyarrow.parquet as parquet
+
+    path = paths.training_files(row.task, row.method, row.seed)["curves"]
+    if not path.is_file():
+        return
+    columns = parquet.read_table(path).to_pydict()
+    steps = columns.pop("step", None) or range(len(next(iter(columns.values()), ())))
+    for name, values in columns.items():
+        kept = [(s, v) for s, v in zip(steps, values, strict=True) if v is not None and math.isfinite(v)]
+        for step, value in kept[:: max(1, math.ceil(len(kept) / CURVE_POINTS))]:
+            yield f"loss/{name}", int(step), float(value)
+
+
+def _log_dataset(client: "MlflowClient", run: str, task: str) -> None:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    from slimvid.data.store import PreparedTask
+
+    store = PreparedTask(paths.prepared(task))
+    shape = {"height": store.meta.height, "width": store.meta.width, "fps": store.meta.fps}
+    dataset = Dataset(
+        name=task,
+        digest=store.digest[:36],
+        source_type="local",
+        source=json.dumps({"uri": str(paths.prepared(task)), "made of": store.meta.source}),
+        profile=json.dumps({**shape, "train clips": len(store.clips("train"))}),
+    )
+    context = [InputTag("mlflow.data.context", "training and test")]
+    client.log_inputs(run, [DatasetInput(dataset, context)])
+
+
+def _log_clip(client: "MlflowClient", run: str, row: Row) -> None:
+    """The row's first test clip as a video."""
+    import tempfile
+
+    from slimvid.data.archive import FrameArchive
+    from slimvid.data.store import PreparedTask
+
+    archive = FrameArchive(row.frames)
+    clip = archive.clips()[0]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{clip}.mp4"
+        frames = (archive.frame(clip, index) for index in archive.indices(clip))
+        _write_video(path, frames, fps=PreparedTask(paths.prepared(row.task)).meta.fps)
+        client.log_artifact(run, str(path), "clips")
+
+
+def _write_video(path: Path, frames: Iterator[Any], *, fps: float) -> None:
+    """Encode uint8 RGB frames as H.264; odd sizes lose their last row or column, which 4:2:0 cannot hold."""
+    from fractions import Fraction
+
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
+        stream.pix_fmt, stream.options = "yuv420p", {"crf": "18"}
+        for index, picture in enumerate(frames):
+            even = picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]
+            if index == 0:
+                stream.height, stream.width = even.shape[:2]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def _log_table(client: "MlflowClient", parent: str, config: Config, measures: Measures) -> None:
+    """The table as the pure function gives it: as files, as MLflow's table, and as the run's description."""
+    import tempfile
+
+    from slimvid.report.table1 import table1, write_table1
+
+    frame = table1(config, measures)
+    client.log_table(parent, frame.astype(str), "table1.json")
+    strips = {task: paths.strip(task) for task in config.table1.tasks}
+    with tempfile.TemporaryDirectory() as folder:
+        csv, markdown = Path(folder) / "table1.csv", Path(folder) / "table1.md"
+        write_table1(config, measures, csv, markdown)
+        client.set_tag(parent, "mlflow.note.content", markdown.read_text(encoding="utf-8"))
+        client.log_artifact(parent, str(csv))
+        client.log_artifact(parent, str(markdown))
+    for strip in strips.values():
+        client.log_artifact(parent, str(strip), "strips")
