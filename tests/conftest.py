@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two jobs with two threads each run far slower than one each
@@ -17,3 +18,82 @@ def real_data() -> Path:
     if not path.is_dir():
         pytest.skip(f"no real footage at {path}; set SLIMVID_REAL_DATA to the folder that holds it")
     return path
+
+
+def moving_clip(name: str, *, length: int, seed: int, size: int = 32):
+    """A textured picture that slides by one pixel a frame: exact flow, edges where it is bright."""
+    import cv2
+
+    from slimvid.data.clip import Clip
+
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (size // 8, (size + length) // 8, 3)).astype(np.uint8)
+    wide = cv2.resize(coarse, (size + length, size), interpolation=cv2.INTER_CUBIC)
+    frames = np.stack([wide[:, t : t + size] for t in range(length)])
+    flow = np.zeros((length, 2, size, size), np.float16)
+    flow[1:, 0] = 1.0  # frame t at x shows what frame t-1 showed at x + 1
+    valid = np.zeros((length, size, size), np.uint8)
+    valid[1:, :, :-1] = 1
+    edges = (frames[..., 0] > 160).astype(np.uint8) * 255
+    return Clip(name=name, fps=10.0, frames=frames, edges=edges, flow=flow, flow_valid=valid)
+
+
+@pytest.fixture(scope="session")
+def tiny_task(tmp_path_factory) -> Path:
+    """A prepared store of 32 x 32 edges-to-frames clips: two of 12 frames to train, one of 10 to test on."""
+    from slimvid.data.condition import ConditionSpec
+    from slimvid.data.store import TaskMeta, write_prepared
+
+    root = tmp_path_factory.mktemp("prepared") / "tiny"
+    meta = TaskMeta(
+        task="tiny",
+        source="sliding noise",
+        condition=ConditionSpec(kind="edges"),
+        height=32,
+        width=32,
+        fps=10.0,
+    )
+    train = [moving_clip(f"train{i}", length=12, seed=i) for i in range(2)]
+    write_prepared(root, meta, {"train": train, "test": [moving_clip("test0", length=10, seed=9)]})
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny_settings():
+    """Settings of a training that takes a second."""
+    from slimvid.config import TeacherSettings
+
+    return TeacherSettings(
+        width=8,
+        downs=2,
+        blocks=2,
+        iterations=4,
+        batch=2,
+        sequence=3,
+        sequence_max=3,
+        disc_width=8,
+        disc_scales=1,
+        temporal_scales=1,
+        lambda_l1=10,
+        lr=1e-3,
+        precision="fp32",
+        save_every=2,
+    )
+
+
+@pytest.fixture(scope="session")
+def cpu():
+    """One thread, fp32, on the CPU."""
+    from slimvid.runtime import resolve
+
+    return resolve(device="cpu", precision="fp32", threads=1)
+
+
+@pytest.fixture(scope="session")
+def tiny_teacher(tiny_task, tiny_settings, cpu, tmp_path_factory) -> Path:
+    """An original trained for four steps on the tiny task."""
+    from slimvid.teachers.vid2vid import train
+
+    out = tmp_path_factory.mktemp("teacher") / "0"
+    train(task="tiny", settings=tiny_settings, seed=0, prepared=tiny_task, out=out, runtime=cpu)
+    return out

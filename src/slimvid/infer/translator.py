@@ -135,7 +135,7 @@ def with_given(keys: Sequence[int], given: int) -> list[int]:
 
 def to_tensor(picture: np.ndarray) -> torch.Tensor:
     """uint8 H x W x 3 -> float32 1 x 3 x H x W in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
+    return torch.tensor(picture).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
 def to_picture(image: torch.Tensor) -> np.ndarray:

@@ -1,0 +1,140 @@
+"""The methods: what their students are, what ties them to the teacher."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from slimvid.compress import compress
+from slimvid.compress.fast_vid2vid import STKD, Options
+from slimvid.compress.frozen import FrozenTeacher
+from slimvid.config import MethodSettings, PlanSettings
+from slimvid.data.store import PreparedTask
+from slimvid.errors import SlimvidError
+from slimvid.nets.vid2vid import Output
+from slimvid.teachers.sequences import sample
+
+
+def run(settings, tiny_task, tiny_settings, tiny_teacher, cpu, out):
+    compress(
+        task="tiny",
+        row="student",
+        settings=settings,
+        teacher_settings=tiny_settings,
+        seed=0,
+        prepared=tiny_task,
+        teacher=tiny_teacher,
+        out=out,
+        runtime=cpu,
+    )
+    return json.loads((out / "translator.json").read_text())
+
+
+@pytest.fixture
+def ready(tiny_task, tiny_settings, tiny_teacher, cpu, tmp_path):
+    return tiny_task, tiny_settings, tiny_teacher, cpu, tmp_path / "0"
+
+
+def test_uniform_scales_every_width_and_walks_every_frame(ready):
+    settings = MethodSettings(method="uniform", options={"width": 0.5, "train": {"iterations": 2}})
+    document = run(settings, *ready)
+    assert document["spec"]["width"] == 4 and document["plan"]["kind"] == "every_frame"
+    assert document["provenance"]["teacher"] == "original"
+
+
+def test_fast_vid2vid_is_decomposed_low_demand_and_part_time(ready):
+    settings = MethodSettings(
+        method="fast_vid2vid",
+        plan=PlanSettings(kind="keyframes"),
+        options={"train": {"iterations": 3}, "spatial_share": 0.34},
+    )
+    document = run(settings, *ready)
+    assert document["spec"]["decomposed"] and document["spec"]["low_demand"]
+    assert document["plan"]["kind"] == "keyframes" and document["plan"]["window"] == 3
+    assert "random" in document["provenance"]["video_features"]
+    import pyarrow.parquet as pq
+
+    curves = pq.read_table(ready[-1] / "curves.parquet").to_pydict()
+    assert np.isnan(curves["ltkd"][0]) and not np.isnan(curves["ltkd"][1])  # the first stage is spatial
+    assert not any(np.isnan(curves["skd"]))
+
+
+@pytest.fixture
+def stkd(tiny_task, tiny_teacher, cpu):
+    data = PreparedTask(tiny_task)
+    teacher = FrozenTeacher(tiny_teacher, data, cpu)
+    batch = sample(data, np.random.default_rng(0), batch=2, length=3, gap=2)
+    distiller = STKD(Options(), teacher, vgg=None, spatial_until=0)
+    distiller.begin(batch, index=0)
+    return distiller, teacher, batch
+
+
+def output(image):
+    return Output(image, image, image[:, :2], image[:, :1], image)
+
+
+def test_a_student_that_equals_the_teacher_has_no_loss(stkd):
+    distiller, teacher, batch = stkd
+    frames = teacher.frames(batch)
+    drawn = [frames[:, 0], frames[:, 1]]
+    losses = distiller.losses(2, drawn, output(frames[:, 2].clone()))
+    assert set(losses) == {"skd", "ltkd", "gtkd"}
+    assert all(float(v) == 0 for v in losses.values())
+
+
+def test_local_and_global_losses_carry_gradient_with_the_papers_weights(stkd):
+    distiller, teacher, batch = stkd
+    frames = teacher.frames(batch)
+    image = (frames[:, 2] * 0.5).requires_grad_()
+    losses = distiller.losses(2, [frames[:, 0], frames[:, 1]], output(image))
+    assert losses["ltkd"].item() == pytest.approx(4 * losses["skd"].item())  # gamma * alpha : sigma
+    (gradient,) = torch.autograd.grad(losses["gtkd"], image)
+    assert gradient.abs().sum() > 0
+
+
+def test_the_global_loss_sees_time(stkd):
+    """The same frames in another order are another sequence: the two are compared in time order."""
+    distiller, teacher, batch = stkd
+    frames = teacher.frames(batch)
+    swapped = distiller.losses(2, [frames[:, 1], frames[:, 0]], output(frames[:, 2]))
+    assert float(swapped["gtkd"]) > 0
+
+
+def test_teacher_frames_are_those_of_the_whole_clip_at_the_batchs_times(stkd, tiny_teacher, tiny_task):
+    import slimvid
+
+    _, teacher, batch = stkd
+    data = PreparedTask(tiny_task)
+    name, indices = batch.places[0]
+    conditions = [data.condition("train", name, i) for i in range(12)]
+    drawn = list(slimvid.load(tiny_teacher, device="cpu").draw(conditions))
+    ours = ((teacher.frames(batch)[0] + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    assert np.array_equal(ours, np.stack([drawn[i] for i in indices]))
+
+
+def test_the_teachers_memory_is_bounded(tiny_task, tiny_teacher, cpu):
+    data = PreparedTask(tiny_task)
+    teacher = FrozenTeacher(tiny_teacher, data, cpu, cache_mb=0)
+    first = teacher._clip("train0")
+    teacher._clip("train1")
+    assert list(teacher.kept) == ["train1"]
+    assert torch.equal(teacher._clip("train0"), first)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (MethodSettings(method="magic"), "no module slimvid.compress.magic"),
+        (MethodSettings(method="uniform", options={"width": 2}), r"methods.student.options.width"),
+        (MethodSettings(method="uniform", options={"depth": 2}), r"options.depth: Extra inputs"),
+        (
+            MethodSettings(method="uniform", options={"train": {"iterations": 0}}),
+            r"options.train.iterations",
+        ),
+        (MethodSettings(method="fast_vid2vid", options={"i3d": "none.pt"}), r"none.pt: no such file"),
+    ],
+)
+def test_wrong_options_are_named(settings, message, ready):
+    with pytest.raises(SlimvidError, match=message):
+        run(settings, *ready)

@@ -1,0 +1,109 @@
+"""Streams: causal where the plan is, the same frames by every way in."""
+
+import numpy as np
+import pytest
+
+import slimvid
+from slimvid import artifact
+from slimvid.data.store import FrameArchive, PreparedTask
+from slimvid.errors import SlimvidError
+from slimvid.files import write_json
+from slimvid.infer.translate import translate
+from slimvid.infer.translator import with_given
+
+
+@pytest.fixture(scope="module")
+def conditions(tiny_task):
+    data = PreparedTask(tiny_task)
+    return [data.condition("test", "test0", i) for i in range(10)]
+
+
+@pytest.fixture
+def replanned(tiny_teacher, tmp_path):
+    """The tiny original under another plan."""
+
+    def make(**plan):
+        source = artifact.read(tiny_teacher)
+        state = source.module().state_dict()
+        keys = ("task", "method", "spec", "condition", "provenance")
+        known = {key: getattr(source, key) for key in keys}
+        artifact.save(tmp_path / "t", **known, plan={**source.plan, **plan}, state=state)
+        return tmp_path / "t"
+
+    return make
+
+
+def test_every_frame_is_causal(tiny_teacher, conditions):
+    read = []
+    source = (read.append(i) or c for i, c in enumerate(conditions))
+    for count, frame in enumerate(slimvid.load(tiny_teacher, device="cpu").stream(source), start=1):
+        assert frame.shape == (32, 32, 3) and frame.dtype == np.uint8
+        assert len(read) == count
+    assert count == 10
+
+
+def test_streams_do_not_disturb_each_other(tiny_teacher, conditions):
+    t = slimvid.load(tiny_teacher, device="cpu")
+    alone = list(t.stream(conditions))
+    pairs = list(zip(t.stream(conditions), t.stream(conditions[::-1]), strict=True))
+    assert all(np.array_equal(a, b) for a, (b, _) in zip(alone, pairs, strict=True))
+
+
+def test_keyframes_plan_gives_every_frame_and_draws_few(replanned, conditions):
+    t = slimvid.load(replanned(kind="keyframes", max_gap=4), device="cpu")
+    calls = []
+    t.net.register_forward_hook(lambda *a: calls.append(1))
+    frames = list(t.stream(conditions))
+    assert len(frames) == 10 and 2 <= len(calls) < 10
+
+
+def test_given_first_frames_come_out_unchanged(replanned, conditions, tiny_task):
+    t = slimvid.load(replanned(first="real"), device="cpu")
+    first = [PreparedTask(tiny_task).frame("test", "test0", i) for i in range(2)]
+    frames = list(t.stream(conditions, first_frames=first))
+    assert np.array_equal(frames[0], first[0]) and np.array_equal(frames[1], first[1])
+    assert len(frames) == 10
+    with pytest.raises(SlimvidError, match="first_frames: 0 given, this translator needs 2"):
+        next(t.stream(conditions))
+
+
+def test_translate_writes_the_same_frames_as_a_stream(tiny_teacher, tiny_task, conditions, tmp_path):
+    translate(tiny_teacher, tiny_task, None, tmp_path / "frames.arrow", device="cpu")
+    archive = FrameArchive(tmp_path / "frames.arrow")
+    streamed = list(slimvid.load(tiny_teacher, device="cpu").stream(conditions))
+    assert all(np.array_equal(archive.frame("test0", i), f) for i, f in enumerate(streamed))
+    first = (tmp_path / "frames.arrow").read_bytes()
+    translate(tiny_teacher, tiny_task, None, tmp_path / "frames.arrow", device="cpu")
+    assert (tmp_path / "frames.arrow").read_bytes() == first
+
+
+def test_translate_draws_the_chosen_frames(replanned, tiny_task, tmp_path):
+    write_json(tmp_path / "keys.json", {"clips": {"test0": [0, 4, 9]}})
+    path = replanned(kind="keyframes")
+    translate(path, tiny_task, tmp_path / "keys.json", tmp_path / "f.arrow", device="cpu")
+    assert FrameArchive(tmp_path / "f.arrow").indices("test0") == [0, 4, 9]
+    with pytest.raises(SlimvidError, match="needs its key-frame file"):
+        translate(path, tiny_task, None, tmp_path / "f.arrow", device="cpu")
+    write_json(tmp_path / "keys.json", {"clips": {"other": [0]}})
+    with pytest.raises(SlimvidError, match="holds other clips"):
+        translate(path, tiny_task, tmp_path / "keys.json", tmp_path / "f.arrow", device="cpu")
+
+
+def test_wrong_conditions_are_named(tiny_teacher, conditions):
+    t = slimvid.load(tiny_teacher, device="cpu")
+    with pytest.raises(SlimvidError, match=r"frame 0: shape \(2, 32, 32\), this translator reads 1"):
+        next(t.stream([np.zeros((2, 32, 32), np.float32)]))
+    with pytest.raises(SlimvidError, match=r"frame 1: size \(16, 16\), the stream began with \(32, 32\)"):
+        list(t.stream([conditions[0], np.zeros((1, 16, 16), np.float32)]))
+    with pytest.raises(SlimvidError, match="30x32"):
+        next(t.stream([np.zeros((1, 30, 32), np.float32)]))
+
+
+def test_cost_is_asked_of_the_translator(tiny_teacher):
+    t = slimvid.load(tiny_teacher, device="cpu")
+    cost = t.cost(height=64, width=64, key_fraction=0.5)
+    assert cost.macs == pytest.approx(cost.macs_per_generated_frame / 2) and cost.params > 0
+
+
+def test_given_indices_join_the_keys():
+    assert with_given([0, 5, 9], 2) == [0, 1, 5, 9]

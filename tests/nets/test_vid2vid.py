@@ -1,0 +1,119 @@
+"""vid2vid's generator and discriminators: the papers' sizes, shapes, state."""
+
+import pytest
+import torch
+
+from slimvid import nets
+from slimvid.errors import SlimvidError
+from slimvid.nets.discriminators import MultiScaleDiscriminator, temporal_discriminator
+from slimvid.nets.vid2vid import CompositeGenerator
+
+
+def parameters(module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+@pytest.mark.parametrize(
+    ("spec", "count"),
+    [  # vid2vid and Fast-Vid2Vid: Table 1's networks, counted on the public definitions
+        ({"condition_channels": 15}, 364_996_230),
+        ({"condition_channels": 36, "foreground": [26]}, 411_335_241),
+        ({"condition_channels": 6}, 364_826_886),
+        ({"condition_channels": 15, "decomposed": True, "low_demand": True}, 63_172_230),
+        (
+            {"condition_channels": 36, "foreground": [26], "decomposed": True, "low_demand": True},
+            71_803_977,
+        ),
+        ({"condition_channels": 6, "decomposed": True, "low_demand": True}, 63_002_886),
+    ],
+)
+def test_full_size_generators_have_the_papers_parameters(spec, count):
+    with torch.device("meta"):
+        assert parameters(nets.build({"kind": "vid2vid", **spec})) == count
+
+
+@pytest.mark.parametrize(
+    ("net", "count"),
+    [
+        (lambda: MultiScaleDiscriminator(18, scales=3), 8_345_667),
+        (lambda: temporal_discriminator(scales=3), 8_330_307),
+        (lambda: MultiScaleDiscriminator(39, scales=2), 5_606_786),
+        (lambda: temporal_discriminator(scales=2), 5_553_538),
+    ],
+)
+def test_full_size_discriminators_have_vid2vids_parameters(net, count):
+    with torch.device("meta"):
+        assert parameters(net()) == count
+
+
+@pytest.fixture
+def small():
+    torch.manual_seed(0)
+    return CompositeGenerator(3, width=8, downs=2, blocks=3, foreground=[1], first_frame=True).eval()
+
+
+def test_output_shapes_and_ranges(small):
+    out = small(torch.rand(2, 9, 32, 48), torch.rand(2, 6, 32, 48))
+    assert out.image.shape == out.raw.shape == out.warped.shape == (2, 3, 32, 48)
+    assert out.flow.shape == (2, 2, 32, 48) and out.weight.shape == (2, 1, 32, 48)
+    assert out.raw.abs().max() <= 1 and out.weight.min() >= 0 and out.weight.max() <= 1
+
+
+def test_foreground_branch_draws_exactly_its_class(small):
+    conditions, previous = torch.zeros(1, 9, 32, 32), torch.rand(1, 6, 32, 32)
+    without = small(conditions, previous)
+    conditions[:, 7, :16] = 1  # class 1 of the current frame, in the upper half
+    drawn = small.foreground(conditions)
+    out = small(conditions, previous)
+    assert torch.equal(out.image[:, :, :16], drawn[:, :, :16])
+    assert not torch.equal(out.image[:, :, 16:], drawn[:, :, 16:])
+    assert without.image.shape == out.image.shape
+
+
+def test_low_demand_student_draws_full_size_from_half(small):
+    student = CompositeGenerator(3, width=8, downs=2, blocks=2, decomposed=True, low_demand=True).eval()
+    sizes = []
+    student.down_seg[0].register_forward_hook(lambda m, x, y: sizes.append(x[0].shape[2:]))
+    out = student(torch.rand(1, 9, 32, 48), torch.rand(1, 6, 32, 48))
+    assert out.image.shape == (1, 3, 32, 48) and sizes == [(16, 24)]
+
+
+def test_rollout_pads_the_past_and_forgets_what_is_too_old(small):
+    rollout = small.rollout(first="zero")
+    seen = []
+    small.register_forward_pre_hook(lambda m, args: seen.append(args))
+    for value in (0.1, 0.2, 0.3, 0.4):
+        out = rollout.step(torch.full((1, 3, 16, 16), value))
+        rollout.push(torch.full((1, 3, 16, 16), value))
+        assert out.image.shape == (1, 3, 16, 16)
+    first, last = seen[0], seen[-1]
+    assert first[0].unique().tolist() == pytest.approx([0.1]) and first[1].abs().max() == 0
+    assert last[0][0, ::3, 0, 0].tolist() == pytest.approx([0.2, 0.3, 0.4])
+    assert last[1][0, ::3, 0, 0].tolist() == pytest.approx([0.2, 0.3])
+
+
+def test_first_frame_generator_draws_the_first_frame_only(small):
+    rollout = small.rollout(first="generator")
+    condition = torch.rand(1, 3, 16, 16)
+    first = rollout.step(condition).image
+    assert torch.equal(first, small.draw_first(condition))
+    rollout.push(first)
+    assert not torch.equal(rollout.step(condition).image, first)
+
+
+def test_sizes_and_arguments_are_checked(small):
+    with pytest.raises(SlimvidError, match=r"30x32.*multiples of 4"):
+        small.check_size(30, 32)
+    with pytest.raises(SlimvidError, match="width is -1"):
+        CompositeGenerator(3, width=-1)
+    with pytest.raises(SlimvidError, match="kind 'vid3vid'"):
+        nets.build({"kind": "vid3vid"})
+    with pytest.raises(SlimvidError, match="spec of kind 'vid2vid'"):
+        nets.build({"kind": "vid2vid", "condition_channels": 3, "colour": "red"})
+
+
+def test_eval_does_not_depend_on_the_batch(small):
+    conditions, previous = torch.rand(3, 9, 16, 16), torch.rand(3, 6, 16, 16)
+    together = small(conditions, previous).image
+    alone = torch.cat([small(c[None], p[None]).image for c, p in zip(conditions, previous, strict=True)])
+    assert torch.allclose(together, alone, atol=1e-5)

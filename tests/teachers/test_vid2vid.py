@@ -1,0 +1,159 @@
+"""vid2vid's training: it learns, it resumes to the same bytes, its losses are the paper's."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from slimvid import nets
+from slimvid.data.store import PreparedTask
+from slimvid.errors import SlimvidError
+from slimvid.nets.vid2vid import Output
+from slimvid.teachers import loop
+from slimvid.teachers.sequences import chain, sample, sequence_length
+from slimvid.teachers.vid2vid import Vid2VidTraining, generator_spec, train
+
+
+@pytest.fixture
+def training(tiny_task, tiny_settings, cpu):
+    torch.manual_seed(0)
+    data = PreparedTask(tiny_task)
+    net = nets.build(generator_spec(tiny_settings, data.meta.condition))
+    return Vid2VidTraining(generator=net, settings=tiny_settings, data=data, seed=0, runtime=cpu)
+
+
+def test_training_brings_the_reconstruction_down(training):
+    losses = [float(training.step(index)["l1"]) for index in range(12)]
+    assert np.mean(losses[-3:]) < 0.8 * losses[0]
+
+
+def test_every_loss_of_the_paper_is_there_and_moves_its_network(training):
+    before = {n: [p.clone() for p in m.parameters()] for n, m in training.modules.items()}
+    losses = training.step(0)
+    assert set(losses) == {
+        *("gan", "gan_raw", "fm", "fm_raw", "l1", "l1_raw", "warp", "flow", "flow_warp", "weight"),
+        *("gan_t0", "fm_t0", "disc", "disc_t0"),
+    }
+    for name, module in training.modules.items():
+        moved = [not torch.equal(a, b) for a, b in zip(before[name], module.parameters(), strict=True)]
+        assert any(moved), name
+
+
+def test_generator_loss_leaves_no_gradient_in_the_discriminators(training):
+    """One pass serves both losses: the discriminator's gradient must be that of its own loss alone."""
+    batch = sample(training.data, np.random.default_rng(0), batch=2, length=3)
+    rollout = training.modules["generator"].rollout(first="zero")
+    out = rollout.step(batch.conditions[:, 0])
+    disc = training.modules["image_disc"]
+    for optimiser in training.optimisers.values():
+        optimiser.step = lambda: None
+    state = {k: v.clone() for k, v in disc.state_dict().items()}
+    training._learn(0, batch, [], out)
+    shared = [p.grad.clone() for p in disc.parameters()]
+    disc.load_state_dict(state)
+    disc.zero_grad()
+    detached = Output(*(x.detach() for x in out))
+    _, d = training._image_gan(0, batch, detached)
+    d["disc"].backward()
+    assert all(torch.allclose(a, p.grad, atol=1e-6) for a, p in zip(shared, disc.parameters(), strict=True))
+
+
+def test_a_killed_run_ends_with_the_same_bytes(tiny_task, tiny_settings, cpu, tmp_path, monkeypatch):
+    def run(out):
+        train(task="tiny", settings=tiny_settings, seed=3, prepared=tiny_task, out=out, runtime=cpu)
+
+    run(tmp_path / "whole")
+    calls = []
+    step = Vid2VidTraining.step
+
+    def dying(self, index):
+        calls.append(index)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return step(self, index)
+
+    monkeypatch.setattr(Vid2VidTraining, "step", dying)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed")
+    assert (tmp_path / "killed/state/state.json").exists()
+    assert not (tmp_path / "killed/translator.json").exists()
+    run(tmp_path / "killed")
+    assert calls == [0, 1, 2, 3, 2, 3]
+    for name in ("weights.safetensors", "translator.json", "curves.parquet"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert not (tmp_path / "killed/state").exists()
+
+
+def test_a_state_of_other_settings_is_not_resumed(tiny_task, tiny_settings, cpu, tmp_path):
+    out = tmp_path / "0"
+    (out / "state").mkdir(parents=True)
+    (out / "state/state.json").write_text(json.dumps({"identity": "other", "done": 3, "tensors": "gone"}))
+    train(task="tiny", settings=tiny_settings, seed=0, prepared=tiny_task, out=out, runtime=cpu)
+    assert (out / "translator.json").exists()
+    shutil.rmtree(out)
+
+
+def test_artifact_says_what_was_off(tiny_teacher):
+    document = json.loads((tiny_teacher / "translator.json").read_text())
+    assert "off" in document["provenance"]["perceptual_loss"]
+    assert document["provenance"]["data"]["source"] == "sliding noise"
+    assert document["plan"] == {"kind": "every_frame", "first": "zero"}
+
+
+@pytest.mark.parametrize("first", ["real", "generator"])
+def test_other_first_frames_train(first, tiny_task, tiny_settings, cpu, tmp_path):
+    settings = tiny_settings.model_copy(update={"first": first, "iterations": 1})
+    train(task="tiny", settings=settings, seed=0, prepared=tiny_task, out=tmp_path / "0", runtime=cpu)
+    assert json.loads((tmp_path / "0/translator.json").read_text())["plan"]["first"] == first
+
+
+def test_foreground_without_classes_is_refused(tiny_task, tiny_settings, cpu, tmp_path):
+    settings = tiny_settings.model_copy(update={"foreground": True})
+    with pytest.raises(SlimvidError, match=r"tasks\.tiny\.foreground"):
+        train(task="tiny", settings=settings, seed=0, prepared=tiny_task, out=tmp_path, runtime=cpu)
+
+
+def test_flow_chains_over_strides(tiny_task):
+    batch = sample(PreparedTask(tiny_task), np.random.default_rng(1), batch=2, length=5)
+    flow, valid = chain(batch.flow, batch.valid, 4, links=3)
+    assert torch.allclose(flow[:, 0, :, :20], torch.full((2, 32, 20), 3.0), atol=1e-3)
+    assert valid[:, :, :, :28].all() and not valid[:, :, :, 31].any()
+    assert not batch.valid[:, 0].any()
+
+
+def test_sequences_keep_to_their_clip_and_gap(tiny_task):
+    data = PreparedTask(tiny_task)
+    batch = sample(data, np.random.default_rng(2), batch=4, length=3, gap=4)
+    for (name, indices), frames in zip(batch.places, batch.frames, strict=True):
+        assert len(indices) == 3 and indices.step == 4 and indices[-1] < 12
+        expected = torch.tensor(data.frame("train", name, indices[1])).permute(2, 0, 1) / 127.5 - 1
+        assert torch.allclose(frames[1], expected, atol=1e-6)
+    with pytest.raises(SlimvidError, match="no training clip has 13 frames"):
+        sample(data, np.random.default_rng(2), batch=1, length=4, gap=4)
+
+
+def test_sequence_length_doubles_up_to_its_limit():
+    lengths = [sequence_length(i, start=4, longest=14, doubles_every=10) for i in (0, 9, 10, 20, 99)]
+    assert lengths == [4, 4, 8, 14, 14]
+    assert sequence_length(1000, start=6, longest=30, doubles_every=0) == 6
+
+
+def test_decay_ends_above_zero():
+    rates = [loop.linear_decay(i, total=10, decay_from=0.5) for i in range(10)]
+    assert rates[:6] == [1.0] * 6 and rates[-1] == pytest.approx(0.2)
+
+
+def test_a_diverging_loss_stops_the_run_by_name(tmp_path):
+    with pytest.raises(SlimvidError, match="'gan' became nan at step 0"):
+        loop.run(
+            lambda index: {"gan": torch.tensor(float("nan"))},
+            modules={},
+            optimisers={},
+            iterations=2,
+            state=tmp_path,
+            identity="x",
+            save_every=1,
+            label="t",
+        )
