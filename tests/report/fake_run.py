@@ -93,7 +93,8 @@ def _families(method: str, seed: int) -> dict[str, tuple[dict, dict]]:
         "rfd4": {"n": 120, "d": 24},
         "rfvd4": {"n": 60, "d": 48, "frames": 16},
     }
-    machine = {"machine": "AMD EPYC", "device": "cpu", "threads": 1, "precision": "bf16"}
+    machine = {"device_name": "AMD EPYC", "device": "cpu", "threads": 1, "precision": "bf16"}
+    machine |= {"height": 64, "width": 64, "plan": {"kind": method}}
     return {
         "cost": (cost, {"key_fraction": key_fraction}),
         "latency": (latency, machine),

@@ -152,9 +152,21 @@ def test_files_are_the_same_bytes_every_time_and_readable(config, measures, tmp_
     assert "RFVD-4: N=60, d=48, frames=16, floor=0.125" in text
     assert "embedded:1a2b3c4d" in text
     assert "Data: procedural world: face, 64x64, seed 0." in text
-    assert "machine AMD EPYC, device cpu, threads 1, precision bf16" in text
+    assert "Latency: AMD EPYC (cpu), 1 thread, bf16, 64x64 (HxW)." in text
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len({len(line) for line in lines[:6]}) == 1  # aligned
+
+
+def test_standard_networks_get_columns_only_where_they_measured(config, measures):
+    assert "fid" not in table1(config, measures, paper_scale=fake_scale)
+    for path in measures.rglob("quality.json"):
+        found = read_json(path)
+        write_json(path, found | {"values": {**found["values"], "fid": 41.234, "kid": None, "fvd": None}})
+    frame = table1(config, measures, paper_scale=fake_scale)
+    names = list(frame.columns)
+    assert names[names.index("activation_mb") + 1 :][:2] == ["fid", "rfvd4_floor"]
+    assert frame["fid"].iloc[0] == 41.23
+    assert "kid" not in names
 
 
 def test_the_best_measured_value_is_bold_and_ratios_are_to_the_original(config, measures, tmp_path):

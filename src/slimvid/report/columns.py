@@ -42,9 +42,9 @@ MEASURED = (
     Column(name="rfvd4", label="RFVD-4 (random features)", family="quality"),
     Column(name="psnr", label="PSNR (dB)", family="quality", better="higher"),
     Column(name="ssim", label="SSIM", family="quality", better="higher"),
-    Column(name="warp_error", label="Warping error", family="quality"),
-    Column(name="miou_seg", label="mIoU-seg (in-pipeline segmenter)", family="quality", better="higher"),
-    Column(name="pose_error", label="Pose error (in-pipeline key-points)", family="quality"),
+    Column(name="warp_error", label="Warping error (grey levels)", family="quality"),
+    Column(name="miou_seg", label="mIoU-seg % (in-pipeline segmenter)", family="quality", better="higher"),
+    Column(name="pose_error", label="Pose error (px, in-pipeline key-points)", family="quality"),
     Column(name="sharpness_ratio", label="Sharpness ratio", family="quality", better=None, main=False),
     Column(
         name="temporal_difference_ratio",
@@ -58,7 +58,14 @@ MEASURED = (
     Column(name="latency_ms_p99", label="Latency p99 (ms)", family="latency", main=False),
     Column(name="activation_mb", label="Activations (MB)", family="cost", main=False),
 )
-BOUND_SUFFIXES = ("_floor", "_ceiling")
+# Filled, and shown, only where the weights of the standard networks were given.
+STANDARD = (
+    Column(name="fid", label="FID (official weights)", family="quality"),
+    Column(name="kid", label="KID (official weights)", family="quality"),
+    Column(name="fvd", label="FVD (official weights)", family="quality"),
+)
+# Beside a measure: what the truth itself, or another sample of it, scores.
+BOUNDS = {"_floor": "floor", "_ceiling": "ceiling", "_real": "truth"}
 BOUND_DIGITS = 4
 STD_DIGITS = 2
 PAPER_SCALE_DIGITS = 7

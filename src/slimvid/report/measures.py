@@ -12,6 +12,7 @@ from slimvid.errors import SlimvidError
 from slimvid.files import read_json
 from slimvid.paths import FAMILIES
 
+COMPARED = ("evaluator", "n", "d", "frames")
 Measures = Mapping[tuple[str, str, int], Mapping[str, Mapping[str, Any]]]
 """(task, method, seed) -> family -> document: how another store (MLflow) hands them over."""
 
@@ -123,9 +124,9 @@ def _check_comparable(task: str, of_task: list[Row]) -> None:
 
 
 def comparability(protocol: Mapping[str, Any]) -> dict[str, str]:
-    """What must agree between rows that share a column: evaluator id, sample counts, feature sizes."""
+    """What must agree between rows that share a column: evaluators, sample counts, feature sizes."""
     found = {"evaluator": str(protocol["evaluator"])} if "evaluator" in protocol else {}
     for metric, entry in protocol.items():
         if isinstance(entry, dict):
-            found |= {f"{metric} {key}": str(entry[key]) for key in ("n", "d", "frames") if key in entry}
+            found |= {f"{metric} {key}": str(entry[key]) for key in COMPARED if key in entry}
     return found

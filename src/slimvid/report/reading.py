@@ -62,13 +62,14 @@ def sections(config: Config, frame: "pandas.DataFrame", measured: list[Row]) -> 
         part = frame[frame["task"] == task]
         own = part[part["seeds"] != ""]
         of_task = [row for row in measured if row.task == task]
-        grids = [_measured_grid(own, c.MEASURED, main=True), _measured_grid(own, c.MEASURED, main=False)]
+        columns = [col for col in (*c.MEASURED, *c.STANDARD) if col.name in own]
+        grids = [_measured_grid(own, columns, main=True), _measured_grid(own, columns, main=False)]
         grids += [_paper_grid(part)] if (part["published_macs_g"] != "").any() else []
         found.append(Section(task=task, grids=[g for g in grids if g.rows], notes=_notes(own, of_task)))
     return found
 
 
-def _measured_grid(own: "pandas.DataFrame", columns: tuple[c.Column, ...], *, main: bool) -> Grid:
+def _measured_grid(own: "pandas.DataFrame", columns: list[c.Column], *, main: bool) -> Grid:
     """Measured figures, mean ± spread, the best of a column marked; columns without a figure are left out."""
     shown = [col for col in columns if col.main == main and own[col.name].notna().any()]
     bounds = [_bound(own, col) for col in shown]
@@ -126,13 +127,13 @@ def _ratio(own: "pandas.DataFrame", row: Mapping[str, Any], column: c.Column) ->
 
 
 def _bound(own: "pandas.DataFrame", column: c.Column) -> str:
-    """The floor (real against real) or ceiling (the truth itself) of a measure."""
+    """What the truth itself, or another sample of it, scores on a measure."""
     texts = []
-    for suffix in c.BOUND_SUFFIXES:
+    for suffix, word in c.BOUNDS.items():
         name = column.name + suffix
         values = own[name].dropna() if name in own else []
         if len(values):
-            texts.append(f"{suffix.strip('_')} {c.plain(c.significant(float(values.iloc[0]), 4))}")
+            texts.append(f"{word} {c.plain(c.significant(float(values.iloc[0]), c.BOUND_DIGITS))}")
     return ", ".join(texts)
 
 
@@ -174,31 +175,45 @@ def _notes(own: "pandas.DataFrame", of_task: list[Row]) -> list[str]:
 def _evaluator_note(own: "pandas.DataFrame", row: Row) -> str:
     evaluator = own["evaluator"].iloc[0] or "not named"
     counts = []
-    for column in c.MEASURED:
+    for column in (*c.MEASURED, *c.STANDARD):
         entry = row.protocol("quality", column.name)
         if isinstance(entry, dict):
             facts = [f"{k.upper() if k == 'n' else k}={entry[k]}" for k in ("n", "d", "frames") if k in entry]
             facts += [_bound(own, column).replace(" ", "=")] if _bound(own, column) else []
             counts.append(f"{column.label.split(' (')[0]}: {', '.join(facts)}")
     measured_on = f" {'; '.join(counts)}." if counts else ""
+    floor = row.protocol("quality", "floor")
+    meaning = f" The floor is taken between {floor}." if floor else ""
     return (
         "Quality is computed with an embedded evaluator; not comparable with published FID, FVD or mIoU."
-        f"{measured_on} Evaluator: {evaluator}."
+        f"{measured_on}{meaning} Evaluator: {evaluator}."
     )
 
 
 def _machines(of_task: list[Row]) -> list[str]:
     """One line per distinct machine and setting that the latencies were taken on."""
-    keys = ("machine", "device", "threads", "precision", "height", "width", "batch")
     found: dict[str, list[str]] = {}
     for row in of_task:
         for protocol in row.protocols.get("latency", ()):
-            facts = ", ".join(f"{key} {protocol[key]}" for key in keys if key in protocol)
-            if facts:
-                found.setdefault(facts, []).append(row.method)
+            found.setdefault(_machine(protocol), []).append(row.method)
+    found.pop("", None)
     if len(found) < 2:
         return list(found)
-    return [f"{facts} ({', '.join(dict.fromkeys(methods))})" for facts, methods in found.items()]
+    return [f"{facts}: {', '.join(dict.fromkeys(methods))}" for facts, methods in found.items()]
+
+
+def _machine(protocol: Mapping[str, Any]) -> str:
+    """``AMD EPYC (cpu), 1 thread, fp32, 64x64 (HxW), batch 1, torch 2.15.0``, of what the protocol states."""
+    facts = [str(protocol[key]) for key in ("device_name",) if key in protocol]
+    facts += [f"({protocol['device']})"] if "device" in protocol else []
+    facts = [" ".join(facts)] if facts else []
+    if "threads" in protocol:
+        facts.append(f"{protocol['threads']} thread{'s' if protocol['threads'] != 1 else ''}")
+    facts += [str(protocol[key]) for key in ("precision",) if key in protocol]
+    if "height" in protocol and "width" in protocol:
+        facts.append(f"{protocol['height']}x{protocol['width']} (HxW)")
+    facts += [f"{key} {protocol[key]}" for key in ("batch", "torch") if key in protocol]
+    return ", ".join(facts)
 
 
 def _missing(value: Any) -> bool:

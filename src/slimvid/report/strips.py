@@ -137,6 +137,7 @@ def draw(strip: Strip) -> "Image.Image":
     pen = ImageDraw.Draw(canvas)
     pen.text((PAD, PAD), strip.title, fill=INK, font=font(NORMAL))
     pen.text((PAD, PAD + NORMAL + MARK), strip.source, fill=MUTED, font=font(SMALL))
+    pen.text((left - PAD, top - SMALL), "frame", fill=MUTED, font=font(SMALL), anchor="rm")
     for k, index in enumerate(strip.indices):
         middle = left + pitch_x * k + width // 2
         pen.text((middle, top - SMALL), f"{index}", fill=MUTED, font=font(SMALL), anchor="mm")

@@ -73,11 +73,11 @@ def _layout(measured: list[Row]) -> list[str]:
     """Identifier and measured columns, spreads beside their means, floors and ceilings after them."""
     spread = any(row.seeds > 1 for row in measured)
     names = list(c.IDENTIFIERS)
-    for column in c.MEASURED:
+    given = {name for row in measured for name, value in row.mean.items() if not math.isnan(value)}
+    for column in (*c.MEASURED, *(col for col in c.STANDARD if col.name in given)):
         names += [column.name, f"{column.name}_std"] if spread else [column.name]
-    seen = {name for row in measured for name in row.mean}
-    bounds = [col.name + suffix for col in c.MEASURED for suffix in c.BOUND_SUFFIXES]
-    return names + [name for name in bounds if name in seen]
+    bounds = [col.name + suffix for col in c.MEASURED for suffix in c.BOUNDS]
+    return names + [name for name in bounds if name in given]
 
 
 def _measured(config: Config, row: Row, layout: list[str]) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _measured(config: Config, row: Row, layout: list[str]) -> dict[str, Any]:
         "evaluator": row.protocol("quality", "evaluator", ""),
         "data": row.protocol("quality", "data") or source_of(config.tasks[row.task]),
     }
-    digits = {column.name: column.digits for column in c.MEASURED}
+    digits = {column.name: column.digits for column in (*c.MEASURED, *c.STANDARD)}
     for name in layout[len(c.IDENTIFIERS) :]:
         base = name.removesuffix("_std")
         if name != base:
