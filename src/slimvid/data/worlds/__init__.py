@@ -1,0 +1,62 @@
+"""Procedural video worlds: task families that are always there, with exact ground truth.
+
+Three worlds, chosen by ``settings.world``:
+
+* ``face`` (sketch2face): a talking head; 68 landmarks and the edge map of the vid2vid face protocol.
+* ``city`` (segmentation2city): a drive through a street; label maps, instances.
+* ``body`` (pose2body): a dancing person; BODY_25 key-points and the exact body-part map.
+
+All give backward optical flow that is exact by construction, with a validity mask. The look is drawn from small
+families that the condition shows (each world's module says how), so that a held-out clip can be drawn.
+Everything follows from (seed, world, split, clip number); the same settings give the same bytes.
+"""
+
+from collections.abc import Iterator
+from importlib import import_module
+
+import numpy as np
+
+from slimvid.data.clip import Clip
+from slimvid.data.condition import ConditionSpec
+from slimvid.errors import SlimvidError
+
+_WORLDS = ("face", "city", "body")
+_SPLITS = ("train", "test")
+
+
+def _module(world: str | None):
+    """The module of a world, imported when it is needed (they import OpenCV)."""
+    if world not in _WORLDS:
+        raise SlimvidError(f"world {world!r}: choose one of {', '.join(_WORLDS)}")
+    return import_module(f"slimvid.data.worlds.{world}")
+
+
+def condition_spec(settings) -> ConditionSpec:
+    """What the condition of a world's task is made of (settings: `slimvid.config.TaskSettings`)."""
+    if settings.world == "city":
+        return _module("city").condition_spec()
+    _module(settings.world)
+    return ConditionSpec(kind={"face": "edges", "body": "pose"}[settings.world])
+
+
+def clips(settings) -> dict[str, Iterator[Clip]]:
+    """Render a task: ``{"train": ..., "test": ...}``, clips one by one as they are asked for.
+
+    Args:
+        settings: `slimvid.config.TaskSettings` with world, height and width (64..512 px is what the worlds are
+            made for; they need not be equal), fps, clip_frames, train_clips, test_clips, seed.
+
+    Raises:
+        SlimvidError: unknown world.
+    """
+    module = _module(settings.world)
+    counts = {"train": settings.train_clips, "test": settings.test_clips}
+
+    def split(name: str) -> Iterator[Clip]:
+        for number in range(counts[name]):
+            key = (_WORLDS.index(settings.world), _SPLITS.index(name), number)
+            rng = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=key))
+            title = f"{settings.world}_{name}_{number:04d}"
+            yield module.render(rng, settings=settings, name=title, number=number)
+
+    return {name: split(name) for name in _SPLITS}
