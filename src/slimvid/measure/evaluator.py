@@ -1,0 +1,340 @@
+"""The embedded evaluator of a task: calibrated random extractors, a segmenter or a key-point finder.
+
+It is trained once per task on the real *training* frames and judges every row of that task. What depends on
+real data alone is measured here too: the real features of the test clips, the floors and the ceilings.
+`evaluator.json` names everything with its hash; `weights.safetensors` holds the networks and real features.
+The two files' bytes depend on the prepared data, the settings and the torch build only.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from slimvid.artifact import read_tensors, save_tensors
+from slimvid.data.flow import clip_flow
+from slimvid.data.store import PreparedTask
+from slimvid.errors import SlimvidError
+from slimvid.files import read_json, sha256_file, sha256_json, write_json
+from slimvid.measure import random_features as rf
+from slimvid.measure import standard
+from slimvid.measure.dilated import DilatedNet
+from slimvid.measure.frechet import half_sample_floor
+from slimvid.measure.pose_error import find_points, new_finder, point_distances, train_finder
+from slimvid.measure.segmenter import confusion, mean_iou, new_segmenter, segment, train_segmenter
+from slimvid.measure.video_stats import warping_error
+from slimvid.runtime import set_threads
+
+if TYPE_CHECKING:
+    from slimvid.config import MeasureSettings
+
+FORMAT = 1
+DOCUMENT, WEIGHTS = "evaluator.json", "weights.safetensors"
+CALIBRATION_FRAMES, CALIBRATION_WINDOWS = 256, 64
+TRAINING_FRAMES, TRAINING_BYTES = 512, 256 << 20  # of the segmenter and the finder; evenly spread
+
+
+@dataclass(kw_only=True)
+class Evaluator:
+    """A task's judge.
+
+    Attributes:
+        document: what evaluator.json says.
+        frame_nets, window_nets: the extractors of RFD-4 and RFVD-4.
+        segmenter: of a task whose condition is a label map, else None.
+        finder: of a task whose condition is a pose, else None.
+        real: features of the real test samples by metric: "rfd4", "rfvd4" (4 x n x 96) and, where their
+            weights were given, "fid" (n x 2048) and "fvd" (n x 400).
+    """
+
+    document: dict[str, Any]
+    frame_nets: list[rf.RandomNet]
+    window_nets: list[rf.RandomNet]
+    segmenter: DilatedNet | None
+    finder: DilatedNet | None
+    real: dict[str, np.ndarray]
+
+    @property
+    def identity(self) -> str:
+        """Short id that every protocol states; values of two ids must not share a column."""
+        return "embedded:" + self.document["id"][:8]
+
+    @property
+    def classes(self) -> int:
+        return int(self.document["classes"])
+
+
+def train_evaluator(prepared: Path, settings: "MeasureSettings", out: Path) -> None:
+    """Train and measure the evaluator of a prepared task; writes evaluator.json and weights.safetensors.
+
+    Runs on the CPU with one thread, so that the bytes are the same on every machine of one kind.
+
+    Args:
+        prepared: the task's prepared store.
+        settings: window, stride, iterations, and paths of standard weights if there are any.
+        out: folder of the two files.
+
+    Raises:
+        SlimvidError: clips shorter than a window, too few samples, or standard weights of another hash.
+    """
+    with one_thread():
+        task = PreparedTask(prepared, cache_mb=64)
+        judge = _build(task, settings)
+        _calibrate(judge, task, settings)
+        _train_readers(judge, task, settings)
+        _measure_real(judge, task, settings)
+        _write(judge, out)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Sums in one order: real and generated features, and two runs, must agree to the last bit."""
+    threads = torch.get_num_threads()
+    set_threads(1)
+    try:
+        yield
+    finally:
+        set_threads(threads)
+
+
+def read_evaluator(path: Path, task: PreparedTask, settings: "MeasureSettings") -> Evaluator:
+    """Read an evaluator and check that it belongs to this data and these settings.
+
+    Raises:
+        SlimvidError: a file is missing or damaged, or the evaluator is of other data or settings.
+    """
+    document = read_json(path / DOCUMENT)
+    again = "run `slimvid train-evaluator` again"
+    if document.get("format") != FORMAT:
+        raise SlimvidError(f"{path / DOCUMENT}: format {document.get('format')!r} is not {FORMAT}; {again}")
+    if document.get("data") != task.digest:
+        raise SlimvidError(f"{path / DOCUMENT}: trained on other data than {task.root} holds now; {again}")
+    wanted = _protocol(settings)
+    for name, value in wanted.items():
+        if document["protocol"].get(name) != value:
+            made = document["protocol"].get(name)
+            raise SlimvidError(
+                f"{path / DOCUMENT}: made with {name} {made}, the config says {value}; {again}"
+            )
+    tensors = read_tensors(path / WEIGHTS)
+    if sha256_file(path / WEIGHTS) != document["weights_sha256"]:
+        raise SlimvidError(f"{path / WEIGHTS}: not the weights that {DOCUMENT} names (SHA-256); {again}")
+    judge = _build(task, settings)
+    judge.document = document
+    judge.real = {name[5:]: t.numpy() for name, t in tensors.items() if name.startswith("real.")}
+    for prefix, module in _modules(judge).items():
+        own = {n[len(prefix) + 1 :]: t for n, t in tensors.items() if n.startswith(prefix + ".")}
+        module.load_state_dict(own)
+    return judge
+
+
+def sample_places(task: PreparedTask, split: str, settings: "MeasureSettings") -> dict[str, list[tuple]]:
+    """Where the samples of "rfd4" and "rfvd4" lie in a split's clips: (clip number, first frame, y, x)."""
+    lengths = [info.length for info in task.clips(split)]
+    height, width = task.meta.height, task.meta.width
+    windows = rf.sample_places(lengths, height, width, window=settings.window, stride=settings.window_stride)
+    if len(windows) < 4:
+        raise SlimvidError(
+            f"measure.window: the {split} clips of {task.root} (longest {max(lengths)} frames) give "
+            f"{len(windows)} windows of {settings.window} frames, 4 are needed; lower it or give longer clips"
+        )
+    return {"rfd4": rf.sample_places(lengths, height, width, window=1, stride=1), "rfvd4": windows}
+
+
+def clip_frames(task: PreparedTask, split: str, clip: str, length: int) -> np.ndarray:
+    """All true frames of a clip: uint8 T x H x W x 3."""
+    return np.stack([task.frame(split, clip, i) for i in range(length)])
+
+
+def clip_motion(
+    task: PreparedTask, split: str, clip: str, frames: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The true clip's backward flow, T x 2 x H x W, and validity, T x H x W: the store's, else DIS'.
+
+    ``frames`` have been read from the store, so that damage was found before; what is left to fail at the
+    flow of frame 0 is a store that has none.
+    """
+    try:
+        task.flow(split, clip, 0)
+    except SlimvidError:
+        return clip_flow(frames)
+    both = [task.flow(split, clip, t) for t in range(len(frames))]
+    return np.stack([flow for flow, _ in both]), np.stack([valid for _, valid in both])
+
+
+def clip_features(
+    judge: Evaluator, frames: np.ndarray, places: dict[str, list[tuple]], number: int, window: int
+) -> dict[str, np.ndarray]:
+    """Random features of one clip's samples: "rfd4" and "rfvd4", each 4 x n x 96."""
+    extractors = {"rfd4": (judge.frame_nets, 1), "rfvd4": (judge.window_nets, window)}
+    return {
+        name: rf.extract(nets, rf.cut_samples(frames, [p for p in places[name] if p[0] == number], window=w))
+        for name, (nets, w) in extractors.items()
+    }
+
+
+def _protocol(settings: "MeasureSettings") -> dict[str, Any]:
+    return {
+        "window": settings.window,
+        "window_stride": settings.window_stride,
+        "tile": rf.TILE,
+        "seeds": list(rf.SEEDS),
+        "features": rf.FEATURES,
+        "max_samples": rf.MAX_SAMPLES,
+        "iterations": settings.segmenter_iterations,
+        "inception_sha256": standard.INCEPTION_SHA256 if settings.inception else None,
+        "i3d_sha256": standard.I3D_SHA256 if settings.i3d else None,
+    }
+
+
+def _build(task: PreparedTask, settings: "MeasureSettings") -> Evaluator:
+    """The untrained networks that a task's kind of condition asks for."""
+    meta = task.meta
+    classes = len(meta.condition.label_names)
+    document = {
+        "format": FORMAT,
+        "task": meta.task,
+        "source": meta.source,
+        "data": task.digest,
+        "height": meta.height,
+        "width": meta.width,
+        "classes": classes,
+        "protocol": _protocol(settings),
+    }
+    return Evaluator(
+        document=document,
+        frame_nets=rf.networks(2),
+        window_nets=rf.networks(3),
+        segmenter=new_segmenter(classes) if meta.condition.kind == "labels" else None,
+        finder=new_finder() if meta.condition.kind == "pose" else None,
+        real={},
+    )
+
+
+def _modules(judge: Evaluator) -> dict[str, Any]:
+    named = {f"rfd4.{i}": net for i, net in enumerate(judge.frame_nets)}
+    named |= {f"rfvd4.{i}": net for i, net in enumerate(judge.window_nets)}
+    named |= {"segmenter": judge.segmenter, "finder": judge.finder}
+    return {name: module.eval() for name, module in named.items() if module is not None}
+
+
+def _calibrate(judge: Evaluator, task: PreparedTask, settings: "MeasureSettings") -> None:
+    """Normalise the random extractors on tiles of the real training clips."""
+    places = sample_places(task, "train", settings)
+    jobs = (
+        ("rfd4", judge.frame_nets, 1, CALIBRATION_FRAMES),
+        ("rfvd4", judge.window_nets, settings.window, CALIBRATION_WINDOWS),
+    )
+    clips = task.clips("train")
+    for name, nets, window, limit in jobs:
+        samples = []
+        for clip, start, y, x in _spread(places[name], limit):
+            frames = [task.frame("train", clips[clip].name, start + i) for i in range(window)]
+            samples += rf.cut_samples(np.stack(frames), [(clip, 0, y, x)], window=window)
+        rf.calibrate(nets, samples)
+
+
+def _train_readers(judge: Evaluator, task: PreparedTask, settings: "MeasureSettings") -> None:
+    """Train the segmenter (label maps) or the finder (poses) on real training frames."""
+    if judge.segmenter is None and judge.finder is None:
+        return
+    meta = task.meta
+    limit = min(TRAINING_FRAMES, max(TRAINING_BYTES // (3 * meta.height * meta.width), 8))
+    rows = [(info.name, i) for info in task.clips("train") for i in range(info.length)]
+    rows = _spread(rows, limit)
+    frames = [task.frame("train", *row) for row in rows]
+    iterations = settings.segmenter_iterations
+    if judge.segmenter is not None:
+        labels = [task.labels("train", *row) for row in rows]
+        judge.segmenter = train_segmenter(frames, labels, classes=judge.classes, iterations=iterations)
+    if judge.finder is not None:
+        points = [task.keypoints("train", *row) for row in rows]
+        judge.finder = train_finder(frames, points, iterations=iterations)
+
+
+def _measure_real(judge: Evaluator, task: PreparedTask, settings: "MeasureSettings") -> None:
+    """Real features of the test clips, floors and ceilings, clip by clip; each frame is read once."""
+    places = sample_places(task, "test", settings)
+    features: dict[str, list[np.ndarray]] = {"rfd4": [], "rfvd4": []}
+    readings: list[dict[str, Any]] = []
+    for number, (name, frames) in enumerate(_test_clips(task)):
+        for key, value in clip_features(judge, frames, places, number, settings.window).items():
+            features[key].append(value)
+        reading = read_clip(judge, task, name, frames)
+        reading["warp"] = warping_error(frames, *clip_motion(task, "test", name, frames))
+        readings.append(reading)
+    judge.real = {key: np.concatenate(value, axis=1) for key, value in features.items()}
+    lengths = [info.length for info in task.clips("test")]
+    judge.real |= standard.clip_features(settings, lambda: (f for _, f in _test_clips(task)), lengths)
+    floors = {f"{key}_floor": half_sample_floor(judge.real[key]) for key in features}
+    warps = [r["warp"] for r in readings if r["warp"] is not None]
+    judge.document["values"] = {
+        **floors,
+        "warp_error_real": float(np.mean(warps)) if warps else None,
+        "miou_seg_ceiling": _ceiling(readings),
+        "pose_error_floor": _floor(readings),
+    }
+
+
+def read_clip(judge: Evaluator, task: PreparedTask, name: str, frames: np.ndarray) -> dict[str, Any]:
+    """What the segmenter and the finder see in the frames of a test clip, real or generated.
+
+    Returns:
+        "confusion": int64 classes x classes against the true labels, None without a segmenter; "points": list
+        of float64 P x 25 x 2 found points, "keypoints": the true ones, both empty without a finder.
+    """
+    total, points, keypoints = None, [], []
+    for t, frame in enumerate(frames):
+        if judge.segmenter is not None:
+            counts = confusion(task.labels("test", name, t), segment(judge.segmenter, frame), judge.classes)
+            total = counts if total is None else total + counts
+        if judge.finder is not None:
+            keypoints.append(task.keypoints("test", name, t))
+            points.append(find_points(judge.finder, frame, keypoints[-1]))
+    return {"confusion": total, "points": points, "keypoints": keypoints}
+
+
+def _test_clips(task: PreparedTask) -> Iterator[tuple[str, np.ndarray]]:
+    for info in task.clips("test"):
+        yield info.name, clip_frames(task, "test", info.name, info.length)
+
+
+def _ceiling(readings: list[dict[str, Any]]) -> float | None:
+    matrices = [r["confusion"] for r in readings if r["confusion"] is not None]
+    return mean_iou(sum(matrices)) if matrices else None
+
+
+def _floor(readings: list[dict[str, Any]]) -> float | None:
+    distances = [
+        point_distances(found, true[..., :2], true)
+        for r in readings
+        for found, true in zip(r["points"], r["keypoints"], strict=True)
+    ]
+    every = np.concatenate(distances) if distances else np.empty(0)
+    return float(every.mean()) if every.size else None
+
+
+def _write(judge: Evaluator, out: Path) -> None:
+    """The weights first, so that an evaluator.json on disk is always whole."""
+    tensors: dict[str, torch.Tensor] = {}
+    for prefix, module in _modules(judge).items():
+        tensors |= {f"{prefix}.{name}": value for name, value in module.state_dict().items()}
+    tensors |= {f"real.{name}": torch.from_numpy(value) for name, value in judge.real.items()}
+    save_tensors(out / WEIGHTS, tensors)
+    document = judge.document
+    document["extractors"] = {
+        "rfd4": rf.network_hash(judge.frame_nets),
+        "rfvd4": rf.network_hash(judge.window_nets),
+    }
+    document["samples"] = {name: int(value.shape[-2]) for name, value in judge.real.items()}
+    document["weights_sha256"] = sha256_file(out / WEIGHTS)
+    write_json(out / DOCUMENT, {"id": sha256_json(document), **document})
+
+
+def _spread(items: list, limit: int) -> list:
+    """At most ``limit`` items, evenly spaced."""
+    return [items[i] for i in np.linspace(0, len(items) - 1, min(len(items), limit)).round().astype(int)]
