@@ -157,7 +157,7 @@ RULES: dict[str, Callable[[tuple, dict, Tensor], dict[str, Any]]] = {
     "aten.convolution": _any_conv,
     "aten._convolution": _any_conv,
     "torchvision.deform_conv2d": _deform_conv,
-    **{f"aten.{name}": _product(0) for name in ("linear", "mm", "bmm", "mv", "dot")},
+    **{f"aten.{name}": _product(0) for name in ("linear", "mm", "bmm", "mv", "dot", "vdot")},
     **{f"aten.{name}": _product(1) for name in ("addmm", "baddbmm", "addmv")},
     "aten.batch_norm": _norm("batch_norm"),
     "aten.instance_norm": _norm("instance_norm"),

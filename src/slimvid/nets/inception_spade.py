@@ -1,0 +1,120 @@
+"""CAT's SPADE generator: GauGAN's pyramid, inception branches in its blocks and SPADEs (CAT 3.1; release)."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from slimvid.nets.blocks import norm_layer
+from slimvid.nets.checks import check_chain, check_length, check_widths
+from slimvid.nets.inception import BRANCHES, REDUCTION, branches, check_branches
+from slimvid.nets.spade import BLOCKS, STREAM, SpadePyramid, initialise_xavier
+
+HIDDEN = 128  # of GauGAN's SPADE; an inception SPADE's branches have a sixth of it
+
+
+class InceptionBlockWidths(NamedTuple):
+    """One block: channels in and out, widths of its six branches, widths of its SPADE's six branches."""
+
+    fin: int
+    fout: int
+    widths: Sequence[int]
+    spade: Sequence[int]
+
+
+class InceptionSpade(nn.Module):
+    """norm(x) * (1 + gamma) + beta, where the branches' sum over the label map is gamma and beta stacked."""
+
+    def __init__(self, channels: int, condition_channels: int, widths: Sequence[int]):
+        super().__init__()
+        self.norm = norm_layer("batch_free", channels)
+        self.branches = branches(
+            condition_channels, widths, 2 * channels, "batch", padding="zeros", bias=True
+        )
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        x = self.norm(x)
+        if not len(self.branches):
+            return x
+        small = F.interpolate(condition, size=x.shape[2:], mode="nearest")
+        gamma, beta = sum(branch(small) for branch in self.branches).chunk(2, dim=1)
+        return x * (1 + gamma) + beta
+
+
+class InceptionSpadeBlock(nn.Module):
+    """Branches over LeakyReLU(SPADE(x)), plus x, or plus Conv1(norm(x)) where the width changes.
+
+    The release trains its teacher with LeakyReLU but rebuilds it with ReLU for distillation; the paper names
+    no activation, and one is used for both here.
+    """
+
+    def __init__(self, row: InceptionBlockWidths, condition_channels: int, *, slope: float):
+        super().__init__()
+        self.slope = slope
+        self.spade = InceptionSpade(row.fin, condition_channels, row.spade)
+        self.branches = branches(
+            row.fin, row.widths, row.fout, "batch", padding="zeros", bias=True, second_norm="batch_free"
+        )
+        self.shortcut = None
+        if row.fin != row.fout:
+            conv = nn.Conv2d(row.fin, row.fout, 1, bias=False)
+            self.shortcut = nn.Sequential(norm_layer("batch", row.fin), conv)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        skip = x if self.shortcut is None else self.shortcut(x)
+        if not len(self.branches):
+            return skip
+        t = F.leaky_relu(self.spade(x, condition), self.slope)
+        return skip + sum(branch(t) for branch in self.branches)
+
+
+class InceptionSpadeGenerator(SpadePyramid):
+    """CAT's GauGAN: N x C x H x W condition in [0, 1] to N x 3 x H x W image in [-1, 1].
+
+    Args:
+        blocks: seven rows of ``InceptionBlockWidths``; see ``inception_spade_spec``.
+        slope: of the LeakyReLU after each SPADE (release: 0.01 in training).
+        more: six up-samplings (Cityscapes), or five.
+
+    Raises:
+        SlimvidError: not seven blocks, widths that cannot be, or that do not chain.
+    """
+
+    def __init__(
+        self,
+        *,
+        condition_channels: int = 36,
+        blocks: Sequence[Sequence],
+        slope: float = 0.01,
+        more: bool = True,
+        out_channels: int = 3,
+    ):
+        where = "inception spade generator"
+        check_length(where, "blocks", blocks, BLOCKS)
+        rows = [InceptionBlockWidths(*row) for row in blocks]
+        for row in rows:
+            check_widths(where, fin=row.fin, fout=row.fout)
+            check_branches(where, row.widths)
+            check_branches(where, row.spade)
+        check_chain(where, [(row.fin, row.fout) for row in rows])
+        super().__init__(condition_channels, rows[-1].fout, out_channels, more=more)
+        first = rows[0].fin
+        # fc, then the affine normalisation whose scales CAT prunes the stream by
+        self.fc = nn.Sequential(
+            nn.Conv2d(condition_channels, first, 3, padding=1), norm_layer("batch", first)
+        )
+        self.blocks = nn.ModuleList(InceptionSpadeBlock(row, condition_channels, slope=slope) for row in rows)
+        initialise_xavier(self)
+
+
+def inception_spade_spec(width: int = 64, **extra: Any) -> dict[str, Any]:
+    """Spec of CAT's SPADE teacher at ``width`` (ngf)."""
+    check_widths("inception spade generator", width=width)
+    stream = [16 * width] + [m * width for m in STREAM]
+    rows = [
+        (fin, fout, (min(fin, fout) // REDUCTION,) * BRANCHES, (HIDDEN // REDUCTION,) * BRANCHES)
+        for fin, fout in itertools.pairwise(stream)
+    ]
+    return {"kind": "inception_spade", "blocks": tuple(rows), **extra}
