@@ -30,7 +30,10 @@ class Column:
     @property
     def heading(self) -> str:
         """The label with an arrow for the better direction."""
-        return self.label + {"lower": " ↓", "higher": " ↑", None: ""}[self.better]
+        return (
+            self.label
+            + {"lower": "\N{NO-BREAK SPACE}↓", "higher": "\N{NO-BREAK SPACE}↑", None: ""}[self.better]
+        )
 
 
 MEASURED = (

@@ -28,7 +28,8 @@ table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabu
 caption { text-align: left; font-weight: 600; padding: .4rem 0; }
 th, td { padding: .3rem .6rem; text-align: right; border-bottom: 1px solid var(--line); }
 th { vertical-align: bottom; max-width: 8rem; background: var(--soft); }
-th:first-child, td:first-child { text-align: left; white-space: nowrap; }
+td { white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; }
 .bound td { font-style: italic; }
 img, svg { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
 .notes { font-size: .85rem; }
