@@ -86,8 +86,11 @@ def test_peaks(curve, expected):
     assert peaks(np.array(curve, dtype=float)) == expected
 
 
-@pytest.mark.parametrize("window", [3, 4, 5, 7, 11, 40])
+@pytest.mark.parametrize("window", [5, 7, 9, 11])
 def test_smoothing_noise_makes_no_peaks(window):
+    """Footage with every frame shown twice: the smoothed curve is level but for its last bits."""
+    held = np.tile([3.0, 1e8 + 7], 20)
+    assert peaks(smooth(held, window)) == []
     assert peaks(smooth(np.full(33, 1e8 / 3), window)) == []
 
 

@@ -22,8 +22,10 @@ from slimvid.infer.between import Key, hold, is_cut
 OPTIONS = "mi_mode=mci:mc_mode=obmc:me=epzs:me_mode=bilat:scd=none"
 BLOCK = 16  # the filter moves whole blocks of this size and only cross-fades what is left over
 SMALLEST = 32  # it refuses frames below two blocks
-_LEAD = 2  # input frames that the filter needs before the first pair it interpolates
-_TAIL = 3  # and after the last one: it never flushes its queue at the end of the stream
+# Guard frames: the filter says nothing of its first input and nothing past its last but one, and never
+# flushes at the end of a stream. One on each side is the least; more cost next to nothing.
+_LEAD = 2
+_TAIL = 3
 _RATE = 25  # any: stamps count frames, so the rate cancels out
 
 
