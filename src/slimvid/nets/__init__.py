@@ -11,6 +11,13 @@ from slimvid.errors import SlimvidError
 
 KINDS = {  # kind -> module : class; imported when asked for
     "vid2vid": "slimvid.nets.vid2vid:CompositeGenerator",
+    "resnet": "slimvid.nets.resnet:ResnetGenerator",
+    "deep_resnet": "slimvid.nets.expansion:DeepResnetGenerator",
+    "unet": "slimvid.nets.unet:UnetGenerator",
+    "spade": "slimvid.nets.spade:SpadeGenerator",
+    "inception": "slimvid.nets.inception:InceptionGenerator",
+    "inception_spade": "slimvid.nets.inception_spade:InceptionSpadeGenerator",
+    "shortcut_block": "slimvid.nets.shortcut:ShortcutBlock",
 }
 
 
