@@ -47,16 +47,21 @@ def test_fast_vid2vid_prints_these(task, macs):
     assert rounded(paper_scale(task, "original").macs_g_thop, 0, "truncate") == macs
 
 
-def test_uniform_width_scales_about_quadratically():
-    half, full = paper_scale("sketch2face", "uniform", width=64), paper_scale("sketch2face", "original")
+def test_a_narrower_network_costs_about_quadratically_less():
+    full = paper_scale("sketch2face", "original")
+    half = paper_scale("sketch2face", "uniform", options={"width": 0.5})
     assert 3.7 < full.macs_g / half.macs_g < 4.05
     assert 3.9 < full.params_m / half.params_m < 4.05
 
 
-def test_unknown_names_say_which_are_known():
+def test_tasks_without_a_paper_size_have_no_cost_there():
+    assert paper_scale("horse2zebra", "original") is None
+
+
+def test_unknown_names_and_options_say_so():
     with pytest.raises(SlimvidError, match="sketch2face"):
         spec("horse2zebra", "original")
-    with pytest.raises(SlimvidError, match="fast_vid2vid"):
-        spec("sketch2face", "cat")
-    with pytest.raises(SlimvidError, match="width"):
-        paper_scale("sketch2face", "uniform", width=-1)
+    with pytest.raises(SlimvidError, match="no module"):
+        paper_scale("sketch2face", "no_such_method")
+    with pytest.raises(SlimvidError, match="options"):
+        paper_scale("sketch2face", "uniform", options={"widht": 1})

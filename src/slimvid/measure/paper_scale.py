@@ -1,35 +1,45 @@
-"""The networks of the papers at the papers' sizes, and what they cost there.
+"""The vid2vid networks of the papers at the papers' sizes, and what they cost there.
 
 Fast-Vid2Vid's text gives 384x512 for poses; its figures were counted at 512x448, which is what vid2vid's
 loader makes of a 1280x720 video, and what is used here.
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 from slimvid.errors import SlimvidError
 
+if TYPE_CHECKING:
+    from slimvid.config import TeacherSettings
+    from slimvid.data.condition import ConditionSpec
 
-@dataclass(frozen=True, kw_only=True)
-class Scale:
-    """A task at its paper's size: frame size and condition channels of one frame."""
-
-    height: int
-    width: int
-    channels: int
-    foreground: tuple[int, ...] = ()
+SIZES = {"sketch2face": (512, 512), "segmentation2city": (256, 512), "pose2body": (512, 448)}
 
 
-SCALES = {
-    # one map of face edges and background, 14 distance maps
-    "sketch2face": Scale(height=512, width=512, channels=15),
-    # 35 one-hot labels and the instance boundary; a branch draws class 26 (car)
-    "segmentation2city": Scale(height=256, width=512, channels=36, foreground=(26,)),
-    # 3 channels of DensePose, 3 of OpenPose
-    "pose2body": Scale(height=512, width=448, channels=6),
-}
-VID2VID_WIDTH = 128
+def paper_condition(task: str) -> "ConditionSpec":
+    """What the paper's network reads for a frame: 15, 36 or 6 channels."""
+    from slimvid.data.cityscapes import NAMES
+    from slimvid.data.condition import ConditionSpec
+
+    return {
+        "sketch2face": ConditionSpec(kind="edges", distance_maps=True),
+        "segmentation2city": ConditionSpec(
+            kind="labels", label_names=NAMES, instances=True, foreground=(NAMES.index("car"),)
+        ),
+        "pose2body": ConditionSpec(kind="pose"),
+    }[task]
+
+
+def paper_settings(task: str) -> "TeacherSettings":
+    """vid2vid's own settings, those of the config's defaults; streets have the foreground branch."""
+    from slimvid.config import TeacherSettings
+
+    return TeacherSettings(iterations=1, foreground=task == "segmentation2city")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,52 +55,59 @@ class PaperScale:
     params_m_thop: float
 
 
-def spec(task: str, method: str, *, width: int = VID2VID_WIDTH) -> dict[str, Any]:
-    """Architecture spec of a vid2vid-family network at full size.
+def spec(task: str, method: str, *, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Architecture spec of a method's network at full size.
 
     Args:
-        task: a key of ``SCALES``.
-        method: "original" (vid2vid), "fast_vid2vid" (its student), or "uniform" (vid2vid at ``width``).
-        width: channels after the first convolution, used by "uniform".
+        task: a key of ``SIZES``.
+        method: "original", or the name of a module in ``slimvid.compress``.
+        options: that method's options, as in the config.
 
     Raises:
-        SlimvidError: unknown task or method, or a width below 1.
+        SlimvidError: unknown task or method, or options that the method refuses.
     """
-    if task not in SCALES:
-        raise SlimvidError(f"task {task!r}: no paper-scale size; known are {', '.join(SCALES)}")
-    methods = ("original", "fast_vid2vid", "uniform")
-    if method not in methods:
-        raise SlimvidError(f"method {method!r}: no paper-scale network; known are {', '.join(methods)}")
-    scale, student = SCALES[task], method == "fast_vid2vid"
-    return {
-        "kind": "vid2vid",
-        "condition_channels": scale.channels,
-        "width": width if method == "uniform" else VID2VID_WIDTH,
-        "decomposed": student,
-        "low_demand": student,
-        "foreground": scale.foreground,
-    }
+    if task not in SIZES:
+        raise SlimvidError(f"task {task!r}: no paper-scale size; known are {', '.join(SIZES)}")
+    settings, condition = paper_settings(task), paper_condition(task)
+    if method == "original":
+        from slimvid.teachers.vid2vid import generator_spec
+
+        return generator_spec(settings, condition)
+    name = f"slimvid.compress.{method}"
+    if not method.isidentifier() or find_spec(name) is None:
+        raise SlimvidError(f"method {method!r}: there is no module {name}; see docs/adding_a_method.md")
+    from slimvid.compress import check
+
+    module = import_module(name)
+    chosen = check(module.Options, dict(options or {}), origin=f"method {method}: options")
+    return module.student_spec(settings, condition, chosen)
+
+
+def paper_scale(task: str, method: str, *, options: Mapping[str, Any] | None = None) -> PaperScale | None:
+    """Count a method's network at its paper's size, on the meta device (about a second).
+
+    Arguments and errors as in ``spec``; None for a task that has no paper size.
+    """
+    if task not in SIZES:
+        return None
+    return _counted(task, method, json.dumps(dict(options or {}), sort_keys=True, default=str))
 
 
 @cache
-def paper_scale(task: str, method: str, *, width: int = VID2VID_WIDTH) -> PaperScale:
-    """Count a vid2vid-family network at its paper's size, on the meta device (about a second).
-
-    Arguments and errors as in ``spec``.
-    """
+def _counted(task: str, method: str, options: str) -> PaperScale:
     import torch
 
     from slimvid import nets
     from slimvid.measure.cost import GIGA, MEGA, translator_cost
 
-    scale = SCALES.get(task)
-    architecture = spec(task, method, width=width)
+    height, width = SIZES[task]
+    architecture = spec(task, method, options=json.loads(options))
     with torch.device("meta"):
         module = nets.build(architecture)
-    cost = translator_cost(module, height=scale.height, width=scale.width)
+    cost = translator_cost(module, height=height, width=width)
     return PaperScale(
-        height=scale.height,
-        width=scale.width,
+        height=height,
+        width=width,
         macs_g=cost.macs / GIGA,
         params_m=cost.params / MEGA,
         activation_mb=cost.activation_bytes / MEGA,
