@@ -8,8 +8,8 @@ distance divided by d. Random convolutions keep the texture and motion that a ne
 throws away, and the mean of four orders graded blur, noise, held, dropped and shuffled frames and flicker
 strictly (a test holds it). The numbers say nothing beside published FID or FVD.
 
-Weights come from NumPy's legacy Mersenne Twister, whose stream is frozen by NumPy's policy: they depend on no
-global state and on no library version.
+Weights are uniform numbers of NumPy's legacy Mersenne Twister, whose stream is frozen by NumPy's policy and
+takes no logarithm: they depend on no global state, no library version and no platform.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,7 +41,9 @@ class RandomNet(nn.Module):
         for layer, kernel in enumerate(_KERNELS[dimensions]):
             shape = (CHANNELS[layer + 1], CHANNELS[layer], *kernel)
             fan_in = int(np.prod(shape[1:]))
-            weight = draw.standard_normal(shape) * np.sqrt(2.0 / fan_in)
+            weight = draw.uniform(-1, 1, shape) * np.sqrt(
+                6.0 / fan_in
+            )  # variance 2 / fan-in (He et al. 2015)
             self.register_buffer(f"weight{layer}", torch.from_numpy(weight.astype(np.float32)))
             self.register_buffer(f"mean{layer}", torch.zeros(shape[0]))
             self.register_buffer(f"scale{layer}", torch.ones(shape[0]))
