@@ -7,6 +7,10 @@ from typing import Literal
 from slimvid.config import PlanSettings
 
 
+# joined by a no-break space: a line must not begin with an arrow
+ARROWS = {"lower": "\N{NO-BREAK SPACE}↓", "higher": "\N{NO-BREAK SPACE}↑", None: ""}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Column:
     """A measured figure.
@@ -30,10 +34,7 @@ class Column:
     @property
     def heading(self) -> str:
         """The label with an arrow for the better direction."""
-        return (
-            self.label
-            + {"lower": "\N{NO-BREAK SPACE}↓", "higher": "\N{NO-BREAK SPACE}↑", None: ""}[self.better]
-        )
+        return self.label + ARROWS[self.better]
 
 
 MEASURED = (
