@@ -91,17 +91,18 @@ class Translator:
         if self.plan.kind == "every_frame":
             yield from self.draw(conditions, first_frames=first_frames)
             return
-        from slimvid.infer.interpolate import interpolate_clip
+        from slimvid.infer.interpolate import interpolate_clip, interpolate_stream
         from slimvid.infer.keyframes import select
 
         kept = list(conditions)
         chosen = select((self.condition.picture(c) for c in kept), self.plan)
         keys = with_given(chosen, self.given)
-        drawn = self.draw((kept[i] for i in keys), first_frames=first_frames)
-        frames = dict(zip(keys, drawn, strict=True))
-        yield from interpolate_clip(
-            frames, length=len(kept), mode=self.plan.interpolation, timing=self.plan.timing
-        )
+        drawn = zip(keys, self.draw((kept[i] for i in keys), first_frames=first_frames), strict=True)
+        mode, timing = self.plan.interpolation, self.plan.timing
+        if timing == "exact":
+            yield from interpolate_stream(drawn, length=len(kept), mode=mode)
+        else:
+            yield from interpolate_clip(dict(drawn), length=len(kept), mode=mode, timing=timing)
 
     def cost(self, *, height: int, width: int, key_fraction: float = 1.0) -> "Cost":
         """MACs, parameters and activation bytes per frame and in the clip mean, at any size.
