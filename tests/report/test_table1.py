@@ -178,3 +178,16 @@ def test_the_best_measured_value_is_bold_and_ratios_are_to_the_original(config, 
     assert "| **0.8**" not in fast  # its RFD-4 is the worst
     original = next(line for line in text.splitlines() if line.startswith("| original (every_frame)"))
     assert "**0.1**" in original
+
+
+def test_full_size_costs_are_those_of_the_papers_networks(config, measures):
+    """The real counter, on the meta device: the figures that follow from the architectures alone."""
+    text = to_csv(table1(config, measures))
+    found = list(csv.DictReader(io.StringIO(text)))
+    original, fast = (of(found, "sketch2face", m) for m in ("original", "fast_vid2vid"))
+    assert original["paper_scale_macs_g_as_published"] == "2066.69"
+    assert original["paper_scale_macs_g"] == "1717.215"
+    assert original["paper_scale_params_m"] == "364.9962"
+    assert fast["paper_scale_macs_g_as_published"] == "767.63"
+    assert fast["paper_scale_macs_g"] == "104.5138"  # 418.055 at this run's key-frame share
+    assert of(found, "my_street", "original")["paper_scale_macs_g"] == ""

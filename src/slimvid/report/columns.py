@@ -6,7 +6,6 @@ from typing import Literal
 
 from slimvid.config import PlanSettings
 
-
 # joined by a no-break space: a line must not begin with an arrow
 ARROWS = {"lower": "\N{NO-BREAK SPACE}↓", "higher": "\N{NO-BREAK SPACE}↑", None: ""}
 
