@@ -74,7 +74,8 @@ LAYOUTS = (
 
 
 def condition_spec(settings: TaskSettings) -> ConditionSpec:
-    """35 one-hot channels, and the instance boundaries where the dataset has instance maps.
+    """35 one-hot channels, and the instance boundaries where the dataset has instance maps (and the
+    task wants them).
 
     The foreground branch draws cars unless the task names other classes (vid2vid ``--fg_labels 26``).
 
@@ -91,7 +92,7 @@ def condition_spec(settings: TaskSettings) -> ConditionSpec:
         kind="labels",
         label_names=NAMES,
         palette=tuple(colour for _, colour in CLASSES),
-        instances=_has_instances(settings),
+        instances=settings.instances and _has_instances(settings),
         foreground=tuple(NAMES.index(name) for name in wanted),
     )
 

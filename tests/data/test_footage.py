@@ -1,0 +1,99 @@
+"""Which frames train, which test, and where clips begin and end."""
+
+import numpy as np
+import pytest
+from toy_footage import body_points, moving
+
+from slimvid.config import TaskSettings
+from slimvid.data.footage import Shot, assemble, cut_shot, rate, split_shots
+from slimvid.errors import SlimvidError
+
+
+def settings(**over) -> TaskSettings:
+    return TaskSettings(**{"source": "video", "path": "film.mp4", "height": 32, "width": 32, **over})
+
+
+def shot(count: int, name: str = "s", first: int = 0) -> Shot:
+    return Shot(name=name, fps=30.0, frames=range(first, first + count))
+
+
+def frames(pieces: list[Shot]) -> list[list[int]]:
+    return [list(p.frames) for p in pieces]
+
+
+def test_first_70_percent_train_by_default():
+    pieces = split_shots([shot(100)], settings(clip_frames=100))
+    assert frames(pieces["train"]) == [list(range(70))]
+    assert frames(pieces["test"]) == [list(range(70, 100))]
+    assert pieces["test"][0].name == "s_00070"
+
+
+def test_ranges_of_the_settings_count_over_all_shots():
+    shots = [shot(10, "a"), shot(10, "b", 100)]
+    pieces = split_shots(shots, settings(train_frames=(0, 12), test_frames=(14, 20), clip_frames=20))
+    assert frames(pieces["train"]) == [list(range(10))]  # two frames of b are too short beside ten of a
+    assert frames(pieces["test"]) == [list(range(104, 110))]
+    assert [p.name for p in pieces["test"]] == ["b_00004"]
+
+
+def test_one_range_leaves_the_rest_to_the_other():
+    pieces = split_shots([shot(101)], settings(train_frames=(0, 50), clip_frames=101))
+    assert frames(pieces["test"]) == [list(range(50, 101))]
+    pieces = split_shots([shot(101)], settings(test_frames=(80, 101), clip_frames=101))
+    assert frames(pieces["train"]) == [list(range(80))]
+
+
+def test_whole_shots_are_never_in_both_splits():
+    shots = [shot(10, n, 10 * i) for i, n in enumerate("abcd")]
+    pieces = split_shots(shots, settings(clip_frames=10), whole=True)
+    assert [p.name for p in pieces["train"]] == ["a_00000", "b_00000", "c_00000"]
+    assert [p.name for p in pieces["test"]] == ["d_00000"]
+
+
+def test_clips_have_their_length_and_a_short_leftover_joins_the_last():
+    assert [len(p.frames) for p in cut_shot(shot(30), settings(clip_frames=10))] == [10, 10, 10]
+    assert [len(p.frames) for p in cut_shot(shot(34), settings(clip_frames=10))] == [10, 10, 14]
+    assert [len(p.frames) for p in cut_shot(shot(35), settings(clip_frames=10))] == [10, 10, 10, 5]
+    assert [len(p.frames) for p in cut_shot(shot(7), settings(clip_frames=10))] == [7]
+
+
+def test_stride_thins_and_slows():
+    (piece,) = cut_shot(shot(20), settings(stride=3, clip_frames=10), 2)
+    assert list(piece.frames) == [2, 5, 8, 11, 14, 17]
+    assert piece.fps == 10.0
+
+
+@pytest.mark.parametrize(
+    ("over", "word"),
+    [
+        ({"train_frames": (0, 11)}, r"train_frames \[0, 11\), but the footage has 10"),
+        ({"test_frames": (5, 11)}, "footage has 10"),
+        ({"train_frames": (0, 6), "test_frames": (5, 10)}, "overlap"),
+        ({"train_frames": (0, 9)}, "test hold no 2 consecutive frames"),
+        ({"train_frames": (0, 10)}, "widen test_frames"),
+        ({"train_frames": (0, 5), "stride": 5}, "train hold no 2"),
+    ],
+)
+def test_impossible_ranges_are_refused(over, word):
+    with pytest.raises(SlimvidError, match=rf"film\.mp4: .*{word}"):
+        split_shots([shot(10)], settings(**over))
+
+
+def test_rate_of_the_task_goes_before_the_footages():
+    assert rate(settings(fps=12), 25.0) == 12.0
+    assert rate(settings(), 25.0) == 25.0
+    with pytest.raises(SlimvidError, match="fps"):
+        rate(settings(), None)
+
+
+def test_people_are_padded_with_confidence_zero():
+    pictures = moving(3, 32, 32)
+    one = body_points(32, 32)
+    groups = [one, np.concatenate([one, one]), one[:0]]
+    maps = [{"frames": f, "keypoints": k} for f, k in zip(pictures, groups, strict=True)]
+    clip = assemble(Shot(name="x", fps=10.0, frames=range(3)), maps)
+    assert clip.keypoints.shape == (3, 2, 25, 3)
+    assert clip.keypoints[0, 1, :, 2].max() == 0
+    assert clip.keypoints[2, :, :, 2].max() == 0
+    assert np.array_equal(clip.keypoints[1, 1], one[0])
+    assert clip.flow.shape == (3, 2, 32, 32)

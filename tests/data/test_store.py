@@ -1,0 +1,301 @@
+"""The prepared store: round trips, byte for byte, and every kind of damage."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from slimvid.data.clip import Clip
+from slimvid.data.condition import ConditionSpec
+from slimvid.data.store import PreparedTask, write_prepared
+from slimvid.errors import SlimvidError
+
+
+@pytest.fixture
+def store(tmp_path, make_clip, make_meta) -> Path:
+    root = tmp_path / "toy"
+    write_prepared(
+        root, make_meta(), {"train": [make_clip("a"), make_clip("bb")], "test": [make_clip("ccc")]}
+    )
+    return root
+
+
+def hashes(root: Path) -> dict[str, str]:
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(root.iterdir())}
+
+
+def test_everything_comes_back(store, make_clip):
+    task, clip = PreparedTask(store), make_clip("bb")
+    assert [(c.name, c.length, c.fps) for c in task.clips("train")] == [("a", 5, 15.0), ("bb", 5, 15.0)]
+    for t in range(5):
+        assert np.array_equal(task.frame("train", "bb", t), clip.frames[t])
+        assert np.array_equal(task.labels("train", "bb", t), clip.labels[t])
+        assert np.array_equal(task.landmarks("train", "bb", t), clip.landmarks[t])
+        assert np.array_equal(task.keypoints("train", "bb", t), clip.keypoints[t])
+        flow, valid = task.flow("train", "bb", t)
+        assert np.array_equal(flow, clip.flow[t].astype(np.float32))
+        assert np.array_equal(valid, clip.flow_valid[t].astype(np.float32))
+        wanted = task.meta.condition.encode(labels=clip.labels[t], instances=clip.instances[t])
+        assert np.array_equal(task.condition("train", "bb", t), wanted)
+        assert np.array_equal(task.picture("train", "bb", t), task.meta.condition.picture(wanted))
+
+
+def test_window_has_the_values_of_its_frames(store):
+    task = PreparedTask(store)
+    window = task.window("train", "a", [1, 2, 3])
+    for k, t in enumerate((1, 2, 3)):
+        frame = task.frame("train", "a", t).transpose(2, 0, 1).astype(np.float64)
+        assert np.allclose(window.frames[k], frame / 127.5 - 1, atol=1e-6)
+        assert np.array_equal(window.conditions[k], task.condition("train", "a", t))
+        flow, valid = task.flow("train", "a", t)
+        assert np.array_equal(window.flow[k], flow)
+        assert np.array_equal(window.valid[k, 0], valid)
+    assert (
+        window.frames.dtype
+        == window.conditions.dtype
+        == window.flow.dtype
+        == window.valid.dtype
+        == np.float32
+    )
+    assert -1 <= window.frames.min() < window.frames.max() <= 1
+    without = task.window("train", "a", [1], flow=False)
+    assert without.flow is None
+    assert without.valid is None
+
+
+def test_window_with_gaps_chains_the_flow(store):
+    window = PreparedTask(store).window("train", "a", [1, 4])
+    assert np.allclose(window.flow[1, 0], 3.0)  # one pixel a frame to the right, half a pixel down
+    assert np.allclose(window.flow[1, 1], 1.5)
+    assert window.valid[1, 0, :-2, :-4].min() == 1
+    assert window.valid[1, 0, :, -1].max() == 0
+
+
+def test_repeated_frame_has_no_flow_to_itself(store):
+    window = PreparedTask(store).window("train", "a", [2, 2])
+    assert not window.flow[1].any()
+    assert not window.valid[1].any()
+
+
+@pytest.mark.parametrize("indices", [[], [3, 2], [-1, 0], [4, 5]])
+def test_window_refuses_what_it_cannot_give(store, indices):
+    with pytest.raises(SlimvidError, match="clip a"):
+        PreparedTask(store).window("train", "a", indices)
+
+
+def test_cached_and_fresh_reads_are_equal(store):
+    task, tiny = PreparedTask(store), PreparedTask(store, cache_mb=0)
+    for _ in range(2):
+        for name in ("frames", "conditions", "flow", "valid"):
+            ours, theirs = (getattr(t.window("train", "a", [0, 2, 3]), name) for t in (task, tiny))
+            assert np.array_equal(ours, theirs)
+    assert not tiny._cache._items
+
+
+def test_cache_stays_within_its_bound(store):
+    task = PreparedTask(store)
+    task._cache._limit = 20_000
+    for clip in ("a", "bb"):
+        task.window("train", clip, range(5))
+        assert sum(v.nbytes for v in task._cache._items.values()) == task._cache._held <= 20_000
+
+
+def test_caller_cannot_spoil_the_cache(store):
+    task = PreparedTask(store)
+    with pytest.raises(ValueError, match="read-only"):
+        task.frame("train", "a", 0)[0, 0] = 1
+    task.window("train", "a", [0]).frames[:] = 0
+    assert task.window("train", "a", [0]).frames.any()
+
+
+def test_preparing_twice_gives_the_same_bytes(store, tmp_path, make_clip, make_meta):
+    again = tmp_path / "again"
+    splits = {"train": [make_clip("a"), make_clip("bb")], "test": [make_clip("ccc")]}
+    write_prepared(again, make_meta(), splits)
+    assert hashes(again) == hashes(store)
+    assert set(hashes(again)) == {"manifest.parquet", "train.arrow", "test.arrow"}
+    assert PreparedTask(again).digest == PreparedTask(store).digest
+
+
+def test_digest_follows_contents_and_description(store, tmp_path, make_clip, make_meta):
+    first = PreparedTask(store).digest
+    frames = make_clip("bb").frames.copy()
+    frames[3, 5, 5, 0] ^= 1
+    write_prepared(
+        tmp_path / "x",
+        make_meta(),
+        {"train": [make_clip("a"), make_clip("bb", frames=frames)], "test": [make_clip("ccc")]},
+    )
+    assert PreparedTask(tmp_path / "x").digest != first
+    meta = replace(make_meta(), source="other noise")
+    write_prepared(
+        tmp_path / "y", meta, {"train": [make_clip("a"), make_clip("bb")], "test": [make_clip("ccc")]}
+    )
+    assert PreparedTask(tmp_path / "y").digest != first
+
+
+def test_manifest_has_a_row_per_frame(store):
+    table = pq.read_table(store / "manifest.parquet").to_pylist()
+    assert len(table) == 15
+    row = table[7]
+    assert (row["split"], row["clip"], row["index"]) == ("train", "bb", 2)
+    assert row["timestamp"] == pytest.approx(2 / 15)
+    assert (row["height"], row["width"], len(row["sha256"])) == (32, 40, 64)
+    assert row["has_labels"]
+    assert row["has_flow"]
+
+
+def test_maps_that_a_task_lacks_are_none(tmp_path, make_clip, make_meta):
+    frames, edges = make_clip().frames, make_clip().edges
+    bare = [Clip(name=n, fps=10.0, frames=frames, edges=edges) for n in ("p", "q")]
+    write_prepared(tmp_path, make_meta(ConditionSpec(kind="edges")), {"train": bare[:1], "test": bare[1:]})
+    task = PreparedTask(tmp_path)
+    assert task.labels("train", "p", 0) is None
+    assert task.keypoints("train", "p", 0) is None
+    assert task.landmarks("train", "p", 0) is None
+    with pytest.raises(SlimvidError, match="no optical flow"):
+        task.window("train", "p", [0, 1])
+    assert task.window("train", "p", [0, 1], flow=False).conditions.shape == (2, 1, 32, 40)
+
+
+def test_image_condition_is_the_frame(tmp_path, make_clip, make_meta):
+    spec = ConditionSpec(kind="image")
+    write_prepared(tmp_path, make_meta(spec), {"train": [make_clip("a")], "test": [make_clip("b")]})
+    task = PreparedTask(tmp_path)
+    assert np.array_equal(task.picture("test", "b", 1), task.frame("test", "b", 1))
+
+
+def test_reading_a_frame_touches_only_its_bytes(store):
+    """Everything but one frame's bytes is spoilt: that frame still reads, its neighbours are reported."""
+    path = store / "train.arrow"
+    data = bytearray(path.read_bytes())
+    with pa.memory_map(str(path)) as source:
+        starts = [data.find(pa.ipc.open_file(source).get_batch(i)["frame"][0].as_py()) for i in range(5)]
+    for i in (0, 1, 3, 4):
+        data[starts[i] + 100 : starts[i] + 140] = bytes(40)
+    path.write_bytes(data)
+    task = PreparedTask(store)
+    assert task.frame("train", "a", 2).shape == (32, 40, 3)
+    with pytest.raises(SlimvidError, match=r"train\.arrow: frame 3 .*slimvid prepare toy"):
+        task.frame("train", "a", 3)
+
+
+@pytest.mark.parametrize("name", ["train.arrow", "test.arrow", "manifest.parquet"])
+def test_missing_file_is_named(store, name):
+    (store / name).unlink()
+    with pytest.raises(SlimvidError, match=rf"{name}: missing; run `slimvid prepare toy`"):
+        PreparedTask(store)
+
+
+@pytest.mark.parametrize("name", ["train.arrow", "test.arrow", "manifest.parquet"])
+@pytest.mark.parametrize("keep", [0.0, 0.5, 0.99])
+def test_truncated_file_is_named(store, name, keep):
+    data = (store / name).read_bytes()
+    (store / name).write_bytes(data[: int(keep * len(data))])
+    with pytest.raises(SlimvidError, match=rf"{name}: .*slimvid prepare toy"):
+        PreparedTask(store)
+
+
+def test_damaged_end_of_the_same_length_is_named(store):
+    data = (store / "test.arrow").read_bytes()
+    (store / "test.arrow").write_bytes(data[:-64] + bytes(64))
+    with pytest.raises(SlimvidError, match=r"test\.arrow: damaged"):
+        PreparedTask(store)
+
+
+def test_file_of_another_preparation_is_found_out(store, tmp_path, make_clip, make_meta):
+    other = tmp_path / "other"
+    write_prepared(other, make_meta(), {"train": [make_clip("a")], "test": [make_clip("ddd", length=4)]})
+    (store / "test.arrow").write_bytes((other / "test.arrow").read_bytes())
+    with pytest.raises(SlimvidError, match=r"test\.arrow"):
+        PreparedTask(store).frame("test", "ccc", 0)
+
+
+def test_other_format_version_is_refused(store):
+    path = store / "manifest.parquet"
+    table = pq.read_table(path)
+    document = json.loads(table.schema.metadata[b"slimvid"])
+    document["format"] = 99
+    pq.write_table(table.replace_schema_metadata({b"slimvid": json.dumps(document)}), path)
+    with pytest.raises(SlimvidError, match="format 99"):
+        PreparedTask(store)
+
+
+def test_manifest_with_rows_taken_out_is_refused(store):
+    path = store / "manifest.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.slice(1), path)
+    with pytest.raises(SlimvidError, match="rows are missing"):
+        PreparedTask(store)
+
+
+def test_parquet_without_a_description_is_refused(store):
+    path = store / "manifest.parquet"
+    pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
+    with pytest.raises(SlimvidError, match=r"manifest\.parquet"):
+        PreparedTask(store)
+
+
+def test_unknown_names_are_answered_with_known_ones(store):
+    task = PreparedTask(store)
+    with pytest.raises(SlimvidError, match="train, test"):
+        task.clips("val")
+    with pytest.raises(SlimvidError, match=r"no clip 'z'.*begins with a, bb"):
+        task.frame("train", "z", 0)
+    with pytest.raises(SlimvidError, match=r"0\.\.4"):
+        task.frame("train", "a", 5)
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "word"),
+    [
+        ([], ["b"], "split 'train'"),
+        (["a"], [], "split 'test'"),
+        (["a"], ["a"], "called 'a'"),
+        (["a", "a"], ["b"], "called 'a'"),
+    ],
+)
+def test_writer_refuses_empty_splits_and_double_names(tmp_path, make_clip, make_meta, train, test, word):
+    with pytest.raises(SlimvidError, match=word):
+        write_prepared(tmp_path, make_meta(), {"train": map(make_clip, train), "test": map(make_clip, test)})
+    assert not list(tmp_path.iterdir())
+
+
+def test_writer_refuses_clips_that_do_not_fit_the_task(tmp_path, make_clip, make_meta):
+    good = make_clip("b")
+    for bad, word in (
+        (make_clip("a", rows=48), "is 40x48"),
+        (make_clip("a", labels=None), "no labels"),
+        (make_clip("a", instances=None), "no instances"),
+        (make_clip("a", labels=np.full((5, 32, 40), 3, np.uint8)), "label id 3"),
+    ):
+        with pytest.raises(SlimvidError, match=word):
+            write_prepared(tmp_path, make_meta(), {"train": [bad], "test": [good]})
+    with pytest.raises(SlimvidError, match="splits"):
+        write_prepared(tmp_path, make_meta(), {"train": [good]})
+
+
+def test_failure_leaves_the_earlier_store_whole(store, make_clip, make_meta):
+    before = hashes(store)
+
+    def broken():
+        yield make_clip("x")
+        raise SlimvidError("frame7.png: truncated; copy it again")
+
+    with pytest.raises(SlimvidError, match="frame7"):
+        write_prepared(store, make_meta(), {"train": [make_clip("a")], "test": broken()})
+    assert hashes(store) == before
+
+
+def test_leftovers_of_a_killed_run_are_removed(store, make_clip, make_meta):
+    stale = store / ".partial-killed"
+    stale.mkdir()
+    (stale / "train.arrow").write_bytes(b"half")
+    write_prepared(store, make_meta(), {"train": [make_clip("a")], "test": [make_clip("b")]})
+    assert not stale.exists()
+    assert len(PreparedTask(store).clips("train")) == 1

@@ -1,0 +1,205 @@
+"""Any video file or folder of frames."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from toy_footage import (
+    body_points,
+    face_points,
+    moving,
+    openpose_document,
+    texture,
+    write_picture,
+    write_text,
+)
+
+from slimvid.config import TaskSettings
+from slimvid.data.drawing import canny_edges
+from slimvid.data.video import clips, condition_spec, find_cuts, probe
+from slimvid.errors import SlimvidError
+
+
+def write_video(path: Path, frames: np.ndarray, *, fps: int = 24, faststart: bool = False) -> Path:
+    with av.open(str(path), "w", options={"movflags": "faststart"} if faststart else {}) as container:
+        stream = container.add_stream("mpeg4", rate=Fraction(fps))
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt, stream.bit_rate = "yuv420p", 8_000_000
+        for image in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def settings(path: Path, **over) -> TaskSettings:
+    return TaskSettings(
+        **{"source": "video", "path": path, "height": 32, "width": 48, "clip_frames": 8, **over}
+    )
+
+
+def write_folder(root: Path, frames: np.ndarray) -> Path:
+    for t, frame in enumerate(frames):
+        write_picture(root / f"f{t}.png", frame)
+    return root
+
+
+@pytest.fixture
+def film(tmp_path) -> Path:
+    return write_video(tmp_path / "my film.mp4", moving(20, 64, 96))
+
+
+def test_video_becomes_clips(film):
+    parts = {split: list(found) for split, found in clips(settings(film)).items()}
+    assert [(c.name, len(c)) for c in parts["train"]] == [("my_film_00000", 8), ("my_film_00008", 6)]
+    assert [(c.name, len(c)) for c in parts["test"]] == [("my_film_00014", 6)]
+    clip = parts["train"][1]
+    assert clip.fps == pytest.approx(24)
+    assert clip.frames.shape == (6, 32, 48, 3)
+    truth = moving(20, 64, 96)[8].reshape(32, 2, 48, 2, 3).mean((1, 3))
+    assert np.abs(clip.frames[0] - truth).mean() < 6  # a lossy codec between
+    assert np.array_equal(clip.edges[2], canny_edges(clip.frames[2], low=100, high=200))
+    assert np.median(clip.flow[3, 0][clip.flow_valid[3] > 0]) == pytest.approx(0.5, abs=0.1)
+
+
+def test_rate_and_stride(film):
+    (first, *_), _ = (list(found) for found in clips(settings(film, fps=10, stride=2)).values())
+    assert first.fps == 5
+    assert len(first) == 7
+
+
+def test_frames_of_a_folder_are_exact(tmp_path):
+    frames = moving(12, 32, 48)
+    root = write_folder(tmp_path / "frames", frames)
+    with pytest.raises(SlimvidError, match="give the task `fps:`"):
+        clips(settings(root))
+    found = clips(settings(root, fps=10, test_frames=(8, 12)))
+    assert np.array_equal(next(found["test"]).frames, frames[8:])
+    assert np.array_equal(next(found["train"]).frames, frames[:8])
+
+
+def test_hard_cuts_end_clips(tmp_path):
+    frames = np.concatenate([moving(9, 48, 64, seed=s) // 2 + 100 * (s % 2) for s in range(3)])
+    root = write_folder(tmp_path / "frames", frames)
+    assert probe(root).cuts == [9, 18]
+    found = clips(settings(root, fps=10, clip_frames=30))
+    assert [c.name for c in found["train"]] == ["frames_00000", "frames_cut00009_00000"]
+    assert [c.name for c in found["test"]] == ["frames_cut00018_00000"]
+
+
+def test_fast_motion_is_no_cut():
+    assert find_cuts(moving(12, 24, 32, step=5)) == []
+    assert find_cuts(np.zeros((1, 24, 32, 3), np.uint8)) == []
+
+
+def test_cuts_of_real_footage(real_data):
+    assert probe(real_data / "clips" / "bikes.mp4").cuts == [30, 76, 137, 187, 242]
+    carphone = probe(real_data / "clips" / "carphone_pristine.mp4")
+    assert carphone.cuts == []
+    assert (carphone.count, carphone.size, carphone.fps) == (120, (144, 176), 29.97)
+
+
+def test_landmarks_beside_the_video(film, tmp_path):
+    for t in range(20):
+        write_text(tmp_path / "lm" / f"{t:05d}.json", face_points(width=40, centre=(48, 32)).tolist())
+    task = settings(film, landmarks=tmp_path / "lm", distance_maps=True)
+    clip = next(clips(task)["train"])
+    assert np.allclose(clip.landmarks[0], (face_points(width=40, centre=(48, 32)) + 0.5) / 2 - 0.5, atol=1e-4)
+    assert condition_spec(task).channels == 15
+    assert condition_spec(settings(film, landmarks=tmp_path / "lm")).channels == 1
+    assert not np.array_equal(clip.edges[0], canny_edges(clip.frames[0], low=100, high=200))
+
+
+def test_labels_beside_the_video(film, tmp_path):
+    ids = np.zeros((64, 96), np.uint8)
+    ids[:, 48:], ids[:8] = 1, 255
+    for t in range(20):
+        write_picture(tmp_path / "ids" / f"{t:05d}.png", ids)
+    task = settings(film, labels=tmp_path / "ids", label_names=("a", "b"), foreground=("b",))
+    spec = condition_spec(task)
+    assert (spec.kind, spec.channels, spec.foreground) == ("labels", 2, (1,))
+    assert np.array_equal(next(clips(task)["test"]).labels[0], ids[::2, ::2])
+    with pytest.raises(SlimvidError, match="id 1, but label_names has 1"):
+        list(clips(settings(film, labels=tmp_path / "ids", label_names=("a",)))["train"])
+    with pytest.raises(SlimvidError, match="label_names"):
+        condition_spec(settings(film, labels=tmp_path / "ids"))
+    with pytest.raises(SlimvidError, match="foreground: no class 'car'"):
+        condition_spec(settings(film, labels=tmp_path / "ids", label_names=("a",), foreground=("car",)))
+
+
+def test_poses_beside_the_video(film, tmp_path):
+    for t in range(20):
+        write_text(tmp_path / "op" / f"{t:05d}_keypoints.json", openpose_document(body_points(64, 96)))
+    task = settings(film, poses=tmp_path / "op")
+    clip = next(clips(task)["train"])
+    spec = condition_spec(task)
+    assert spec.kind == "pose"
+    condition = spec.encode(keypoints=clip.keypoints[0], densepose=clip.densepose[0])
+    assert condition[:3].max() == 0
+    assert condition[3:].max() == 1
+
+
+def test_files_beside_must_go_with_the_frames(film, tmp_path):
+    for t in range(19):
+        write_text(tmp_path / "lm" / f"{t:05d}.json", face_points().tolist())
+    with pytest.raises(SlimvidError, match=r"lm: 19 files, but .*my film\.mp4 has 20 frames"):
+        clips(settings(film, landmarks=tmp_path / "lm"))
+    root = write_folder(tmp_path / "frames", moving(19, 32, 48))
+    with pytest.raises(SlimvidError, match=r"00000\.json: does not go with frame f0\.png"):
+        clips(settings(root, fps=10, landmarks=tmp_path / "lm"))
+
+
+def test_wrong_content_beside_is_named(film, tmp_path):
+    for t in range(20):
+        write_text(tmp_path / "lm" / f"{t:05d}.json", face_points().tolist()[: 68 - (t == 3)])
+        write_picture(tmp_path / "ids" / f"{t:05d}.png", np.zeros((64 - (t == 3), 96), np.uint8))
+    with pytest.raises(SlimvidError, match=r"00003\.json: has shape \[67, 2\]"):
+        list(clips(settings(film, landmarks=tmp_path / "lm"))["train"])
+    with pytest.raises(SlimvidError, match=r"00003\.png: is 96x63"):
+        list(clips(settings(film, labels=tmp_path / "ids", label_names=("a",)))["train"])
+    with pytest.raises(SlimvidError, match="distance_maps: it needs landmarks"):
+        condition_spec(settings(film, distance_maps=True))
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.3, 0.7, 0.97])
+@pytest.mark.parametrize("faststart", [False, True])
+def test_truncated_video_is_named(tmp_path, keep, faststart):
+    path = write_video(tmp_path / "cut.mp4", moving(20, 64, 96), faststart=faststart)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(keep * len(data))])
+    with pytest.raises(SlimvidError, match=r"cut\.mp4: (cannot be decoded|truncated|frame|no frame)"):
+        clips(settings(path))
+
+
+def test_what_is_no_video_is_named(tmp_path):
+    (tmp_path / "notes.mp4").write_text("not a film")
+    (tmp_path / "empty").mkdir()
+    for name, word in (("notes.mp4", "decoded"), ("gone.mp4", "no such video"), ("empty", "holds no png")):
+        with pytest.raises(SlimvidError, match=rf"{name}: .*{word}"):
+            clips(settings(tmp_path / name))
+
+
+def test_audio_file_has_no_video_stream(tmp_path):
+    path = tmp_path / "song.wav"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        sound.sample_rate = 8000
+        container.mux(stream.encode(sound))
+        container.mux(stream.encode())
+    with pytest.raises(SlimvidError, match="no video stream"):
+        clips(settings(path))
+
+
+def test_folder_with_a_bad_picture_is_named(tmp_path):
+    root = write_folder(tmp_path / "frames", moving(6, 32, 48))
+    write_picture(root / "f4.png", texture(32, 40))
+    with pytest.raises(SlimvidError, match="frame 4 is 40x32, the first 48x32"):
+        clips(settings(root, fps=10))
+    (root / "f4.png").write_bytes((root / "f3.png").read_bytes()[:-30])
+    with pytest.raises(SlimvidError, match=r"f4\.png: damaged or truncated"):
+        clips(settings(root, fps=10))
+    (root / "f4.png").unlink()
+    with pytest.raises(SlimvidError, match=r"between f3\.png and f5\.png"):
+        clips(settings(root, fps=10))
