@@ -1,0 +1,184 @@
+"""The body world (pose2body): a dancing person in a studio, with key-points and the exact body-part map.
+
+What the condition tells about the look:
+
+=======================  ========================================================================
+look                     is tied to (visible in the body-part map and key-points)
+=======================  ========================================================================
+outfit (6), its fabrics  outline: bare or baggy limbs, skirt and its length, width of the shoulders
+hair colour (6)          hair style by its outline: crop, long, cap, bun, bob, afro
+skin tone (ramp)         girth of the limbs (slim: light, stocky: dark)
+studio                   the same for all clips of a task (drawn from the task's seed)
+light                    from the upper left
+=======================  ========================================================================
+
+What stays free: folds and grain of the cloth, tone within +-3 %. The camera stands still, as in the dance videos
+of the vid2vid protocol; flow of the background is zero, except that moving shadows are marked invalid.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from slimvid.data.clip import Clip
+from slimvid.data.worlds import body_look as look
+from slimvid.data.worlds.body_shape import PARTS, Bones, columns, dance, profile, skeleton, tube
+from slimvid.data.worlds.canvas import Atlas, Facets, Renderer, triangle_matrices
+from slimvid.data.worlds.mesh import grid, lambert, shaded
+from slimvid.data.worlds.motion import wander
+from slimvid.data.worlds.texture import blurred
+
+# Parts that lie over others where tubes meet (clothes over hips, a cap over the head): painted as if nearer.
+_OVER = {"torso": 0.03, "skirt": 0.05, "hips": 0.01, "l_foot": 0.02, "r_foot": 0.02}
+_FLOOR = 0.74  # share of the height where wall and floor meet
+
+
+class _Part(NamedTuple):
+    """A tube's constants over a clip: its first facet, corner numbers and material matrices."""
+
+    first: int
+    rings: np.ndarray
+    count: int
+    triangles: np.ndarray
+    inverse_flat: np.ndarray
+
+
+class _Dancer:
+    """Geometry and textures of one person in the studio; `draw` renders a frame."""
+
+    def __init__(self, rng: np.random.Generator, *, number: int, height: int, width: int, seed: int):
+        self.height, self.width = height, width
+        outfit = look.OUTFITS[list(look.OUTFITS)[(number + 3 * int(rng.integers(2))) % 6]]
+        stocky, tint = rng.uniform(-1, 1), rng.uniform(0.97, 1.03)
+        self.figure = look.figure(outfit, stocky)
+        self.size = min(0.84 * height, 0.92 * width)
+        self.base = np.array([(width - 1) / 2, height * (_FLOOR + 0.195)])
+        samples = 3 if height * width <= 128 * 128 else 2
+        texels = int(np.clip(self.size * samples * 0.16, 16, 160))
+        atlas = Atlas()
+        room_rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(99,)))
+        room = look.studio(room_rng, int(height * samples * 0.8), int(width * samples * 0.8), _FLOOR)
+        pictures = look.textures(rng, outfit, look.tone(stocky) * tint, texels)
+        self._assemble(atlas, atlas.add(room), {k: atlas.add(v) for k, v in pictures.items()})
+
+    def _assemble(self, atlas: Atlas, room: int, numbers: dict[str, int]) -> None:
+        texture, surface, label, receives = [room], [0], [0], [1.0]
+        self.parts: dict[str, _Part] = {}
+        for name, pair in PARTS.items():
+            if name == "skirt" and not self.figure.skirt:
+                continue
+            rings, count = profile(name, self.figure), columns(name)
+            triangles, flat = grid(len(rings) - 1, count)
+            rows = _along(rings)
+            flat = np.stack([flat[..., 0], rows[np.rint(flat[..., 1] * (len(rings) - 1)).astype(int)]], axis=2)
+            self.parts[name] = _Part(len(texture), rings, count, triangles, np.linalg.inv(triangle_matrices(flat)))
+            middle = flat[:, :, 0].mean(axis=1)
+            front = np.abs(middle - 0.5) < 0.25
+            numbers_of = np.where(front, pair[1], pair[0])
+            if name == "skirt":
+                numbers_of = numbers_of + (middle > 0.5)  # the person's left half belongs to the left thigh
+            texture += [numbers[name]] * len(triangles)
+            surface += [len(self.parts)] * len(triangles)
+            label += numbers_of.tolist()
+            receives += [0.0] * len(triangles)
+        count = len(texture)
+        self.facets = Facets(
+            texture=np.array(texture), to_texture=np.tile(np.eye(3), (count, 1, 1)), surface=np.array(surface),
+            label=np.array(label), instance=np.minimum(np.arange(count), 1), receives=np.array(receives),
+        )  # fmt: skip
+        self.renderer = Renderer(height=self.height, width=self.width, atlas=atlas, facets=self.facets)
+
+    def to_pixels(self, points: np.ndarray, x: float) -> np.ndarray:
+        scale = self.size * self.figure.tall
+        return self.base + [x, 0] + scale * points[..., :2] * (1 + 0.10 * points[..., 2:])
+
+    def draw(self, moment: dict[str, float], brightness: float):
+        """Render one moment: view, flow, validity, key-points [25, 3]."""
+        bones = skeleton(moment, self.figure)
+        over = _OVER | ({"hair": 0.03} if self.figure.hair == "cap" else {})
+        shift = moment["x"] * 0.10 * self.width
+        matrices = np.zeros((len(self.facets), 3, 3))
+        light = np.zeros((len(self.facets), 3))
+        w, h = self.width, self.height
+        matrices[0], light[0] = [[w, 0, -0.5], [0, h, -0.5], [0, 0, 1]], (1, 0, 0)
+        polygons, depth = [], []
+        for name, part in self.parts.items():
+            corners, normals = tube(bones, name, part.rings, part.count)
+            pixels = self.to_pixels(corners, shift).reshape(-1, 2)[part.triangles]
+            span = slice(part.first, part.first + len(part.triangles))
+            lit = lambert(normals.reshape(-1, 3), base=0.52, gain=0.56)[part.triangles]
+            matrices[span], light[span] = shaded(pixels, part.inverse_flat, lit)
+            facing = normals.reshape(-1, 3)[part.triangles].mean(axis=1)[:, 2]
+            z = over.get(name, 0.0) + corners.reshape(-1, 3)[part.triangles][:, :, 2].mean(axis=1)
+            for k in np.nonzero(facing > -0.25)[0]:
+                polygons.append((part.first + int(k), pixels[k]))
+                depth.append(z[k])
+        order = np.argsort(depth, kind="stable")
+        wall = np.array([(-1.0, -1), (w, -1), (w, h), (-1, h)])
+        everything = [(0, wall)] + [polygons[k] for k in order]
+        view, flow, valid = self.renderer.frame(
+            matrices=matrices, polygons=everything, light=light * brightness, shade=self._shade(bones, shift)
+        )
+        return view, flow, valid, self._keypoints(bones, shift)
+
+    def _keypoints(self, bones: Bones, shift: float) -> np.ndarray:
+        """BODY_25 with confidence 1, and 0 for an eye or ear that is turned away or a point out of the picture."""
+        xy = self.to_pixels(bones.points, shift)
+        sure = np.ones(25)
+        centre = bones.start["head"] + 0.5 * bones.along["head"]
+        for k in (15, 16, 17, 18):
+            sure[k] = float(bones.points[k, 2] - centre[2] > -0.02)
+        inside = (xy[:, 0] >= 0) & (xy[:, 1] >= 0) & (xy[:, 0] <= self.width - 1) & (xy[:, 1] <= self.height - 1)
+        out = np.column_stack([xy, sure * inside])
+        out[out[:, 2] == 0] = 0
+        return out.astype(np.float32)
+
+    def _shade(self, bones: Bones, shift: float) -> np.ndarray:
+        """A soft shadow on the floor below hips and feet."""
+        import cv2
+
+        shade = np.ones((self.height, self.width), np.float32)
+        ring = np.linspace(0, 2 * np.pi, 20, endpoint=False)
+        circle = np.column_stack([np.cos(ring), np.sin(ring)])
+        spots = [(bones.points[8], 0.20, 0.72)] + [(bones.points[k], 0.075, 0.62) for k in (14, 11)]
+        for point, radius, tone in spots:
+            floor = self.to_pixels(np.array([point[0] + 0.02, 0.0, point[2]]), shift)
+            floor[1] += self.size * 0.02 * (point[2] / 0.2)
+            outline = floor + circle * self.size * [radius, radius * 0.22]
+            mask = np.zeros_like(shade)
+            cv2.fillConvexPoly(mask, np.rint(outline * 16).astype(np.int32), 1.0, shift=4, lineType=cv2.LINE_AA)
+            shade *= 1 - (1 - tone) * mask
+        return blurred(shade, max(0.7, self.height / 90))
+
+    def surface_map(self, view) -> np.ndarray:
+        """IUV-like map uint8 [H, W, 3]: part number 0..24 spread over 0..255, then material u, v; 0 outside."""
+        ids = view.ids
+        rows = view.inverses.reshape(-1, 9)[:, :6].take(ids, axis=0)
+        x, y = np.arange(self.width)[None], np.arange(self.height)[:, None]
+        u = rows[..., 0] * x + rows[..., 1] * y + rows[..., 2]
+        v = rows[..., 3] * x + rows[..., 4] * y + rows[..., 5]
+        part = self.facets.label[ids]
+        iuv = np.stack([part * (255 / 24), 255 * np.clip(u, 0, 1), 255 * np.clip(v, 0, 1)], axis=2)
+        return (np.rint(iuv) * (part > 0)[..., None]).astype(np.uint8)
+
+
+def _along(rings: np.ndarray) -> np.ndarray:
+    """Material v of a tube's rings: distance along its surface, 0..1."""
+    s = rings[:, 0]
+    return (s - s[0]) / (s[-1] - s[0])
+
+
+def render(rng: np.random.Generator, *, settings, name: str, number: int) -> Clip:
+    """One dance of one person; see `slimvid.data.worlds.clips`."""
+    dancer = _Dancer(rng, number=number, height=settings.height, width=settings.width, seed=settings.seed)
+    moves = dance(rng, settings.clip_frames, settings.fps)
+    glow = 1 + wander(rng, np.arange(settings.clip_frames) / settings.fps, 0.02, 0.3)
+    out = {k: [] for k in ("frames", "keypoints", "densepose", "flow", "flow_valid")}
+    for k in range(settings.clip_frames):
+        view, flow, valid, points = dancer.draw({key: v[k] for key, v in moves.items()}, glow[k])
+        out["frames"].append(view.colour)
+        out["keypoints"].append(points[None])
+        out["densepose"].append(dancer.surface_map(view))
+        out["flow"].append(flow)
+        out["flow_valid"].append(valid)
+    return Clip(name=name, fps=settings.fps, **{k: np.stack(v) for k, v in out.items()})
