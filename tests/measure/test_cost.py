@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,8 +10,9 @@ from torch import nn
 
 from slimvid.errors import SlimvidError
 from slimvid.measure.conventions import CONVENTIONS, price, rounded
-from slimvid.measure.cost import _key_fraction, count, cycle_mean, translator_cost
+from slimvid.measure.cost import count, cycle_mean, measure_cost, translator_cost
 from slimvid.measure.trace import trace
+from slimvid.nets import build
 from slimvid.nets.vid2vid import CompositeGenerator
 
 
@@ -211,14 +213,79 @@ def test_cycle_mean_of_shortcut_v2v():
         cycle_mean(1.0, 1.0, 0)
 
 
-def test_key_frame_plans_need_their_file(tmp_path):
-    plan = {"kind": "keyframes"}
+def _prepared(root, height=32, width=48):
+    """A prepared task of two test clips, 6 and 4 frames long, with one edge map a frame."""
+    from slimvid.data.clip import Clip
+    from slimvid.data.condition import ConditionSpec
+    from slimvid.data.store import TaskMeta, write_prepared
+
+    def clip(name, length):
+        frames = np.zeros((length, height, width, 3), np.uint8)
+        return Clip(name=name, fps=10.0, frames=frames, edges=frames[..., 0])
+
+    condition = ConditionSpec(kind="edges")
+    meta = TaskMeta(task="toy", source="made", condition=condition, height=height, width=width, fps=10.0)
+    write_prepared(root, meta, {"train": [clip("c", 4)], "test": [clip("a", 6), clip("b", 4)]})
+    return root
+
+
+def _artifact(root, plan, **changes):
+    from slimvid import artifact
+
+    spec = {"kind": "vid2vid", "condition_channels": 1, "width": 4, "downs": 2, "blocks": 2, **changes}
+    state = build(spec).state_dict()
+    condition = {"kind": "edges"}
+    rest = {"condition": condition, "provenance": {"seed": 3}, "state": state}
+    artifact.save(root, task="toy", method="tiny", spec=spec, plan=plan, **rest)
+    return root
+
+
+def _measured(tmp_path, plan, clips=None, **changes):
+    keyframes = None
+    if clips is not None:
+        keyframes = tmp_path / "keys.json"
+        keyframes.write_text(json.dumps({"clips": clips}))
+    out = tmp_path / "cost.json"
+    measure_cost(_artifact(tmp_path / "art", plan, **changes), _prepared(tmp_path / "toy"), keyframes, out)
+    return json.loads(out.read_text())
+
+
+def test_the_document_of_a_translator_that_draws_every_frame(tmp_path):
+    document = _measured(tmp_path, {"kind": "every_frame"})
+    module = build({"kind": "vid2vid", "condition_channels": 1, "width": 4, "downs": 2, "blocks": 2})
+    true, thop = (count(module, *module.example_inputs(32, 48), convention=c) for c in ("true", "thop"))
+    assert (document["task"], document["method"], document["seed"]) == ("toy", "tiny", 3)
+    values = document["values"]
+    assert values["macs_g"] == values["macs_g_per_generated_frame"] == true.macs / 1e9
+    assert values["macs_g_thop"] == thop.macs / 1e9 and values["params_m"] == true.params / 1e6
+    assert values["activation_mb"] == true.activation_bytes / 1e6
+    protocol = document["protocol"]
+    assert (protocol["height"], protocol["width"], protocol["key_fraction"]) == (32, 48, 1.0)
+    assert protocol["uncounted_operations"] == []
+
+
+def test_the_document_of_a_key_frame_plan(tmp_path):
+    plan = {"kind": "keyframes", "interpolation": "dis"}
+    document = _measured(tmp_path, plan, {"a": [0, 2, 5], "b": [0, 3]})
+    values = document["values"]
+    assert values["macs_g"] == pytest.approx(0.5 * values["macs_g_per_generated_frame"])
+    assert "DIS" in document["protocol"]["interpolation"]
+
+
+def test_given_first_frames_cost_nothing(tmp_path):
+    values = _measured(tmp_path, {"kind": "every_frame", "first": "real"})["values"]
+    assert values["macs_g"] == pytest.approx(0.6 * values["macs_g_per_generated_frame"])  # 2 + 2 of 10 given
+
+
+def test_a_first_frame_branch_is_counted_as_itself(tmp_path):
+    values = _measured(tmp_path, {"kind": "every_frame", "first": "generator"}, first_frame=True)["values"]
+    assert (
+        0.8 * values["macs_g_per_generated_frame"] < values["macs_g"] < values["macs_g_per_generated_frame"]
+    )
+
+
+def test_key_frame_plans_need_the_key_frames_of_their_clips(tmp_path):
     with pytest.raises(SlimvidError, match="key-frame file"):
-        _key_fraction(plan, None, tmp_path)
-    path = tmp_path / "keys.json"
-    path.write_text(json.dumps({"fraction": 0}))
-    with pytest.raises(SlimvidError, match="fraction"):
-        _key_fraction(plan, path, tmp_path)
-    path.write_text(json.dumps({"fraction": 0.25}))
-    assert _key_fraction(plan, path, tmp_path) == 0.25
-    assert _key_fraction({"kind": "every_frame"}, None, tmp_path) == 1.0
+        _measured(tmp_path, {"kind": "keyframes"})
+    with pytest.raises(SlimvidError, match="other clips"):
+        _measured(tmp_path, {"kind": "keyframes"}, {"a": [0]})

@@ -4,6 +4,7 @@ Counting happens on the meta device (`trace`), pricing by named conventions (`co
 the column that methods are compared by: the mean per output frame of a clip under the translator's plan.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,16 +140,20 @@ def measure_cost(artifact: Path, prepared: Path, keyframes: Path | None, out: Pa
 
     found = artifacts.read(artifact)
     task = PreparedTask(prepared)
-    fraction = _key_fraction(found.plan, keyframes, artifact)
-    clips = task.clips("test")
+    lengths = {clip.name: clip.length for clip in task.clips("test")}
+    keys = _keys(found.plan, lengths, keyframes, artifact)
     with torch.device("meta"):
         module = nets.build(found.spec)
+    first = found.plan.get("first", "zero")
+    given = module.past if first == "real" else 0
+    drawn = sum(index >= given for indices in keys.values() for index in indices)
+    total = sum(lengths.values())
     cost = translator_cost(
         module,
         height=task.meta.height,
         width=task.meta.width,
-        key_fraction=fraction,
-        first_fraction=len(clips) / sum(clip.length for clip in clips),
+        key_fraction=drawn / total,
+        first_fraction=len(lengths) / total if first == "generator" else 0.0,
     )
     protocol = _protocol(found.plan, cost, task.meta.height, task.meta.width)
     seed = found.provenance.get("seed")
@@ -156,20 +161,27 @@ def measure_cost(artifact: Path, prepared: Path, keyframes: Path | None, out: Pa
     write_json(out, {**document, "values": _values(cost)})
 
 
-def _key_fraction(plan: dict[str, Any], keyframes: Path | None, artifact: Path) -> float:
+def _keys(
+    plan: dict[str, Any], lengths: dict[str, int], keyframes: Path | None, artifact: Path
+) -> dict[str, Sequence[int]]:
+    """Per clip, the frames that the plan draws."""
     from slimvid.files import read_json
 
     if plan.get("kind", "every_frame") != "keyframes":
-        return 1.0
+        return {name: range(length) for name, length in lengths.items()}
     if keyframes is None:
         raise SlimvidError(f"{artifact}: its plan draws key-frames only; give the key-frame file of the plan")
-    document = read_json(keyframes)
-    fraction = document.get("fraction")
-    if not isinstance(fraction, int | float) or not 0 < fraction <= 1:
-        raise SlimvidError(
-            f"{keyframes}: field 'fraction' is {fraction!r}, not a share in (0, 1]; select key-frames anew"
-        )
-    return float(fraction)
+    clips = read_json(keyframes).get("clips", {})
+    if set(clips) != set(lengths):
+        raise SlimvidError(f"{keyframes}: holds other clips than the prepared task; select key-frames again")
+    return clips
+
+
+FIRST = {
+    "zero": "drawn like every other frame, from zeros as previous frames",
+    "generator": "the first frame of a clip is drawn by its own branch and counted as that",
+    "real": "the first frames of a clip are given and cost nothing",
+}
 
 
 def _protocol(plan: dict[str, Any], cost: Cost, height: int, width: int) -> dict[str, Any]:
@@ -186,6 +198,7 @@ def _protocol(plan: dict[str, Any], cost: Cost, height: int, width: int) -> dict
         "activation_mb": "peak of live float32 activations of one network call, 1e6 bytes, weights excluded",
         "plan": plan,
         "key_fraction": cost.key_fraction,
+        "first_frames": FIRST.get(plan.get("first", "zero"), plan.get("first")),
         "interpolation": INTERPOLATION.get(interpolation, interpolation) if keyed else none,
         "uncounted_operations": list(cost.unknown),
     }
