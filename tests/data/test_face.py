@@ -63,8 +63,11 @@ def test_head_crop_lies_inside_with_the_tasks_aspect(size, target):
 
 
 def test_head_crop_is_two_and_a_half_faces_wide():
-    crop = face.head_crop(face_points(width=100, centre=(320, 240)), (480, 640), height=64, width=64)
+    points = face_points(width=100, centre=(320, 240))
+    crop = face.head_crop(points, (480, 640), height=64, width=64)
     assert (crop.width, crop.height, crop.left) == (250, 250, 195)
+    low, high = points[:, 1].min(), points[:, 1].max()
+    assert crop.top + 125 == pytest.approx((3 * low + high) / 4, abs=1)  # above the middle of the face
 
 
 @pytest.mark.parametrize(

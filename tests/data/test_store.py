@@ -185,6 +185,16 @@ def test_reading_a_frame_touches_only_its_bytes(store):
         task.frame("train", "a", 3)
 
 
+def test_changed_bytes_that_still_decode_are_found(store, make_clip):
+    path = store / "train.arrow"
+    data = path.read_bytes()
+    points = make_clip("a").landmarks[2].tobytes()
+    assert data.count(points) > 0
+    path.write_bytes(data.replace(points, points[:-1] + bytes([points[-1] ^ 1])))
+    with pytest.raises(SlimvidError, match=r"train\.arrow: frame 2 does not match its content hash"):
+        PreparedTask(store).landmarks("train", "a", 2)
+
+
 @pytest.mark.parametrize("name", ["train.arrow", "test.arrow", "manifest.parquet"])
 def test_missing_file_is_named(store, name):
     (store / name).unlink()

@@ -1,5 +1,6 @@
 """Any video file or folder of frames."""
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -100,6 +101,22 @@ def test_cuts_of_real_footage(real_data):
     assert (carphone.count, carphone.size, carphone.fps) == (120, (144, 176), 29.97)
 
 
+def test_video_that_says_it_is_turned_is_turned(tmp_path):
+    """Telephones store portrait video lying down, with a matrix in the track header."""
+    frames = np.zeros((4, 64, 96, 3), np.uint8)
+    frames[:, :20, :30, 0] = 255  # red, top left as stored
+    path = write_video(tmp_path / "phone.mp4", frames)
+    data, one = path.read_bytes(), 1 << 16
+    upright, turned = (one, 0, 0, 0, one, 0, 0, 0, 1 << 30), (0, one, 0, -one, 0, 0, 64 * one, 0, 1 << 30)
+    start = data.find(struct.pack(">9i", *upright), data.find(b"tkhd"))
+    path.write_bytes(data[:start] + struct.pack(">9i", *turned) + data[start + 36 :])
+    assert probe(path).size == (96, 64)
+    clip = next(clips(settings(path, height=48, width=32, train_frames=(0, 2)))["train"])
+    red = clip.frames[0, ..., 0] > 128
+    assert red[:10, -8:].all()  # top right as shown
+    assert not red[:, :16].any()
+
+
 def test_landmarks_beside_the_video(film, tmp_path):
     for t in range(20):
         write_text(tmp_path / "lm" / f"{t:05d}.json", face_points(width=40, centre=(48, 32)).tolist())
@@ -169,6 +186,15 @@ def test_truncated_video_is_named(tmp_path, keep, faststart):
     data = path.read_bytes()
     path.write_bytes(data[: int(keep * len(data))])
     with pytest.raises(SlimvidError, match=r"cut\.mp4: (cannot be decoded|truncated|frame|no frame)"):
+        clips(settings(path))
+
+
+def test_video_that_ends_between_two_frames_is_named(tmp_path):
+    path = write_video(tmp_path / "cut.mp4", moving(20, 64, 96), faststart=True)
+    with av.open(str(path)) as container:
+        starts = [packet.pos for packet in container.demux(video=0) if packet.size]
+    path.write_bytes(path.read_bytes()[: starts[-2]])
+    with pytest.raises(SlimvidError, match=r"cut\.mp4: truncated: 18 of 20 frames"):
         clips(settings(path))
 
 
