@@ -76,21 +76,22 @@ class ResBlock(nn.Module):
 class DecomposedBlock(nn.Module):
     """Fast-Vid2Vid's decomposed block: an inverted residual of expansion 1 (Fast-Vid2Vid 3.2, MobileNetV3).
 
-    Conv1x1, depthwise Conv3 (zero padding), Conv1x1, none with bias, BatchNorm after each and ReLU6 after
-    the first two. The normalisation is always BatchNorm.
+    Conv1x1, depthwise Conv3 (zero padding), Conv1x1, none with bias, a normalisation after each and ReLU6
+    after the first two. The release has BatchNorm here whatever the generator has; this follows the
+    generator, which at the papers' settings is BatchNorm too.
     """
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, norm: Norm = "batch"):
         super().__init__()
         self.body = nn.Sequential(
             nn.Conv2d(channels, channels, 1, bias=False),
-            nn.BatchNorm2d(channels),
+            norm_layer(norm, channels),
             nn.ReLU6(True),
             nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False),
-            nn.BatchNorm2d(channels),
+            norm_layer(norm, channels),
             nn.ReLU6(True),
             nn.Conv2d(channels, channels, 1, bias=False),
-            nn.BatchNorm2d(channels),
+            norm_layer(norm, channels),
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ class Output(NamedTuple):
 
 
 def _residuals(channels: int, count: int, norm: Norm, decomposed: bool) -> list[nn.Module]:
-    return [DecomposedBlock(channels) if decomposed else ResBlock(channels, norm) for _ in range(count)]
+    return [DecomposedBlock(channels, norm) if decomposed else ResBlock(channels, norm) for _ in range(count)]
 
 
 def _encoder(in_channels: int, width: int, downs: int, norm: Norm, low_demand: bool) -> list[nn.Module]:
