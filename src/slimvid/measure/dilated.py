@@ -47,7 +47,9 @@ def fit(
     seed: int = 0,
     lr: float = 1e-2,
 ) -> None:
-    """Train with Adam and a one-cycle rate. Bytes depend on the seed, the data and the torch build only.
+    """Train with Adam; the rate rises, then falls as a cosine.
+
+    The weights depend on the seed, the data and the torch build only.
 
     Args:
         batch: draws (input, target) with the generator it is given.
@@ -57,23 +59,30 @@ def fit(
     from slimvid.runtime import Progress
 
     draw = np.random.default_rng(seed)
-    optimiser = torch.optim.Adam(net.parameters(), lr=lr)
+    weights = list(net.parameters())
+    moments = [(torch.zeros_like(w), torch.zeros_like(w)) for w in weights]
     warm = max(iterations // 10, 1)
-    rate = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda i: min((i + 1) / warm, 1.0) * 0.5 * (1 + np.cos(np.pi * i / iterations))
-    )
     progress = Progress(label, iterations)
     net.train()
     for step in range(iterations):
         inputs, target = batch(draw)
         value = loss(net(inputs), target)
-        optimiser.zero_grad(set_to_none=True)
-        value.backward()
-        optimiser.step()
-        rate.step()
+        gradients = torch.autograd.grad(value, weights)
+        rate = lr * min((step + 1) / warm, 1.0) * 0.5 * (1 + np.cos(np.pi * step / iterations))
+        _adam(weights, gradients, moments, step=step + 1, lr=rate)
         progress.update(step + 1, loss=value.item())
     progress.close()
     net.eval()
+
+
+@torch.no_grad()
+def _adam(weights, gradients, moments, *, step: int, lr: float) -> None:
+    """One step of Adam (Kingma and Ba 2015). The first torch.optim object of a process costs four seconds."""
+    for weight, gradient, (first, second) in zip(weights, gradients, moments, strict=True):
+        first.lerp_(gradient, 0.1)
+        second.lerp_(gradient.square(), 0.001)
+        spread = (second / (1 - 0.999**step)).sqrt_().add_(1e-8)
+        weight.sub_(lr / (1 - 0.9**step) * first / spread)
 
 
 def to_input(frames: np.ndarray) -> Tensor:

@@ -69,7 +69,7 @@ def inception_network() -> "nn.Module":
     return net.eval()
 
 
-def load_inception(path: Path, *, sha256: str = INCEPTION_SHA256) -> "nn.Module":
+def load_inception(path: Path, *, sha256: str) -> "nn.Module":
     """Inception with the weights of a file; gives pool3.
 
     Args:
@@ -108,8 +108,12 @@ def inception_features(net: "nn.Module", frames: Iterable[np.ndarray]) -> np.nda
     return np.asarray(rows, np.float32).reshape(-1, INCEPTION_FEATURES)
 
 
-def load_i3d(path: Path, *, sha256: str = I3D_SHA256):
+def load_i3d(path: Path, *, sha256: str):
     """StyleGAN-V's TorchScript I3D; the hash is checked before the file, which is code, is loaded.
+
+    Args:
+        path: ``i3d_torchscript.pt``.
+        sha256: the hash that the file must have.
 
     Raises:
         SlimvidError: missing, of another hash, or not TorchScript.
@@ -151,10 +155,10 @@ def clip_features(
     """
     found: dict[str, np.ndarray] = {}
     if settings.inception:
-        net = load_inception(settings.inception)
+        net = load_inception(settings.inception, sha256=INCEPTION_SHA256)
         found["fid"] = np.concatenate([inception_features(net, frames) for frames in clips()])
     if settings.i3d:
-        net = load_i3d(settings.i3d)
+        net = load_i3d(settings.i3d, sha256=I3D_SHA256)
         starts = _window_starts(lengths, settings.window_stride)
         rows = [
             i3d_features(net, [frames[s : s + I3D_FRAMES] for clip, s in starts if clip == number])
