@@ -6,7 +6,7 @@ file given after another overrides its keys. The workflow hands every job the me
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -22,9 +22,14 @@ class Section(BaseModel):
 class TaskSettings(Section):
     """One task: where its clips come from and the size they are prepared at."""
 
-    source: Literal["world", "video", "cityscapes", "face", "pose", "camvid"]
+    source: Literal["world", "video", "cityscapes", "face", "pose", "camvid", "viper"]
+    teacher: Literal["vid2vid", "recyclegan"] = Field("vid2vid", description="which original translates it")
     world: Literal["face", "city", "body"] | None = Field(None, description="procedural world to render")
+    translation: Literal["game2camera", "game2label", "label2game"] | None = Field(
+        None, description="city world, viper: from which look of a scene into which; none: from label maps"
+    )
     path: Path | None = Field(None, description="video file, folder of frames, or dataset root")
+    path_target: Path | None = Field(None, description="viper, game2camera: the Cityscapes root")
     height: int = Field(ge=32, le=2048)
     width: int = Field(ge=32, le=4096)
     fps: float | None = Field(None, gt=0, description="frame rate; none: the file's own, worlds: 15")
@@ -44,12 +49,25 @@ class TaskSettings(Section):
     distance_maps: bool = Field(False, description="edges with landmarks: add vid2vid's 14 distance maps")
     instances: bool = Field(True, description="labels: add the instance-boundary channel where ids exist")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _worlds_have_a_rate(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("source") == "world" and values.get("fps") is None:
+            return {**values, "fps": 15.0}
+        return values
+
     @model_validator(mode="after")
     def _consistent(self) -> "TaskSettings":
         if self.source == "world" and self.world is None:
             raise ValueError("source 'world' needs `world: face|city|body`")
         if self.source != "world" and self.path is None:
             raise ValueError(f"source {self.source!r} needs `path:`")
+        if self.source == "viper" and self.translation is None:
+            raise ValueError("source 'viper' needs `translation: game2camera|game2label|label2game`")
+        if self.translation is not None and self.source != "viper" and self.world != "city":
+            raise ValueError("`translation:` is for source 'viper' and for `world: city`")
+        if self.source == "viper" and (self.translation == "game2camera") != (self.path_target is not None):
+            raise ValueError("`path_target:` is the other domain of source 'viper' with game2camera, only")
         for name in ("train_frames", "test_frames"):
             span = getattr(self, name)
             if span is not None and not 0 <= span[0] < span[1]:
@@ -58,7 +76,9 @@ class TaskSettings(Section):
 
 
 class TeacherSettings(Section):
-    """Training of an original. Defaults are vid2vid's (Wang et al. 2018), sizes are the profile's."""
+    """Training of a vid2vid original. Defaults are the paper's (Wang et al. 2018), sizes the profile's."""
+
+    teacher: ClassVar[str] = "vid2vid"  # its module in slimvid.teachers
 
     width: int = Field(128, ge=4, description="ngf: channels after the first convolution")
     downs: int = Field(3, ge=1, le=5, description="down-samplings (vid2vid: 3)")
@@ -87,6 +107,47 @@ class TeacherSettings(Section):
     vgg: Path | None = Field(None, description="VGG-19 weights file (torchvision); none: perceptual loss off")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     save_every: int = Field(100, ge=1, description="iterations between resume states")
+
+    @property
+    def given(self) -> int:
+        """True first frames that a stream of this original needs."""
+        return self.past if self.first == "real" else 0
+
+
+Pair = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
+
+
+class RecycleGANSettings(Section):
+    """Training of an Unsupervised RecycleGAN original (Wang et al. 2022); defaults are viper2city's.
+
+    Pairs of weights belong to (source, target): "source" is the domain of the task's conditions.
+    """
+
+    teacher: ClassVar[str] = "recyclegan"  # its module in slimvid.teachers
+    given: ClassVar[int] = 0  # true first frames that a stream of this original needs
+
+    width: int = Field(64, ge=4, description="ngf: channels after the first convolution")
+    blocks: int = Field(6, ge=1, description="residual blocks")
+    iterations: int = Field(ge=1)
+    batch: int = Field(1, ge=1)
+    lr: float = Field(2e-4, gt=0)
+    decay_from: float = Field(1.0, ge=0, le=1, description="share of the run after which lr falls; 1: never")
+    disc_width: int = Field(64, ge=4, description="ndf")
+    disc_layers: int = Field(3, ge=1, le=5, description="strided layers of the PatchGAN (3: 70 pixels)")
+    lambda_unsup_cycle: Pair = Field((10.0, 10.0), description="there, moved, and back = the moved frame")
+    lambda_spatial: Pair = Field((10.0, 10.0), description="translation of the moved = moved translation")
+    lambda_cycle: Pair = Field((0.0, 0.0), description="there and back, without motion")
+    lambda_content: Pair = Field((1.0, 1.0), description="VGG features of frame and translation; needs `vgg`")
+    motion: float = Field(8.0, ge=0, description="standard deviation of the synthetic flow, pixels at 256 rows")
+    shift: int = Field(10, ge=0, description="largest common shift of the synthetic flow, pixels at 256 rows")
+    noise: float = Field(0.001, ge=0, description="noise added to moved frames; images are in [-1, 1]")
+    enlarge: int = Field(30, ge=0, description="frames are enlarged by this, pixels at 256 rows, and cropped")
+    vgg: Path | None = Field(None, description="AdaIN's vgg_normalised weights; none: content loss off")
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    save_every: int = Field(100, ge=1, description="iterations between resume states")
+
+
+AnyTeacher = TeacherSettings | RecycleGANSettings
 
 
 class PlanSettings(Section):
@@ -137,6 +198,7 @@ class Config(Section):
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     tasks: dict[Name, TaskSettings] = Field(min_length=1)
     teacher: TeacherSettings = Field(description="vid2vid; overridden per task in `teacher_of`")
+    recyclegan: RecycleGANSettings | None = Field(None, description="for tasks with `teacher: recyclegan`")
     teacher_of: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     methods: dict[Name, MethodSettings] = Field(default_factory=dict)
     measure: MeasureSettings = MeasureSettings()
@@ -152,14 +214,18 @@ class Config(Section):
             raise ValueError(f"table1.methods names rows that `methods` lacks: {', '.join(missing)}")
         if "original" in self.methods:
             raise ValueError("methods.original: the name is taken by the teacher; choose another")
-        for task in self.teacher_of:
+        for task in self.tasks:
             self.teacher_settings(task)
         return self
 
-    def teacher_settings(self, task: str) -> TeacherSettings:
-        """The teacher's settings for one task: the common section under the task's own keys."""
+    def teacher_settings(self, task: str) -> AnyTeacher:
+        """The settings of a task's teacher: the section of its kind under the task's own keys."""
+        kind = self.tasks[task].teacher
+        section = self.teacher if kind == "vid2vid" else getattr(self, kind)
+        if section is None:
+            raise ValueError(f"tasks.{task}.teacher is {kind!r}, but there is no section `{kind}:`")
         own = self.teacher_of.get(task, {})
-        return TeacherSettings.model_validate({**self.teacher.model_dump(), **own})
+        return type(section).model_validate({**section.model_dump(), **own})
 
     def plan_of(self, method: str) -> PlanSettings:
         """The plan of a row; the original walks every frame."""
