@@ -22,6 +22,7 @@ from slimvid.errors import SlimvidError
 
 _WORLDS = ("face", "city", "body")
 _SPLITS = ("train", "test")
+_FIRST = {"train": 0, "test": 15}  # where a split starts to deal the families: other combinations in the test
 
 
 def _module(world: str | None):
@@ -57,6 +58,6 @@ def clips(settings) -> dict[str, Iterator[Clip]]:
             key = (_WORLDS.index(settings.world), _SPLITS.index(name), number)
             rng = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=key))
             title = f"{settings.world}_{name}_{number:04d}"
-            yield module.render(rng, settings=settings, name=title, number=number)
+            yield module.render(rng, settings=settings, name=title, number=number + _FIRST[name])
 
     return {name: split(name) for name in _SPLITS}

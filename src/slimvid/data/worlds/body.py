@@ -34,13 +34,10 @@ _FLOOR = 0.74  # share of the height where wall and floor meet
 
 
 class _Part(NamedTuple):
-    """A tube's constants over a clip: its first facet, corner numbers and material matrices."""
+    """A tube's constants over a clip: its rings and the number of quads around it."""
 
-    first: int
     rings: np.ndarray
     count: int
-    triangles: np.ndarray
-    inverse_flat: np.ndarray
 
 
 class _Dancer:
@@ -48,7 +45,7 @@ class _Dancer:
 
     def __init__(self, rng: np.random.Generator, *, number: int, height: int, width: int, seed: int):
         self.height, self.width = height, width
-        outfit = look.OUTFITS[list(look.OUTFITS)[(number + 3 * int(rng.integers(2))) % 6]]
+        outfit = look.OUTFITS[list(look.OUTFITS)[number % 6]]
         stocky, tint = rng.uniform(-1, 1), rng.uniform(0.97, 1.03)
         self.figure = look.figure(outfit, stocky)
         self.size = min(0.84 * height, 0.92 * width)
@@ -63,15 +60,23 @@ class _Dancer:
 
     def _assemble(self, atlas: Atlas, room: int, numbers: dict[str, int]) -> None:
         texture, surface, label, receives = [room], [0], [0], [1.0]
+        triangles_of, flats, over, corner = [], [], [], 0
         self.parts: dict[str, _Part] = {}
         for name, pair in PARTS.items():
             if name == "skirt" and not self.figure.skirt:
                 continue
-            rings, count = profile(name, self.figure), columns(name)
+            rings, count = profile(name, self.figure), columns(name, small=self.size < 110)
             triangles, flat = grid(len(rings) - 1, count)
             rows = _along(rings)
-            flat = np.stack([flat[..., 0], rows[np.rint(flat[..., 1] * (len(rings) - 1)).astype(int)]], axis=2)
-            self.parts[name] = _Part(len(texture), rings, count, triangles, np.linalg.inv(triangle_matrices(flat)))
+            flat = np.stack(
+                [flat[..., 0], rows[np.rint(flat[..., 1] * (len(rings) - 1)).astype(int)]], axis=2
+            )
+            self.parts[name] = _Part(rings, count)
+            triangles_of.append(triangles + corner)
+            flats.append(flat)
+            nearer = 0.03 if name == "hair" and self.figure.hair == "cap" else _OVER.get(name, 0.0)
+            over += [nearer] * len(triangles)
+            corner += len(rings) * (count + 1)
             middle = flat[:, :, 0].mean(axis=1)
             front = np.abs(middle - 0.5) < 0.25
             numbers_of = np.where(front, pair[1], pair[0])
@@ -81,6 +86,8 @@ class _Dancer:
             surface += [len(self.parts)] * len(triangles)
             label += numbers_of.tolist()
             receives += [0.0] * len(triangles)
+        self.triangles, self.over = np.concatenate(triangles_of), np.array(over)
+        self.inverse_flat = np.linalg.inv(triangle_matrices(np.concatenate(flats)))
         count = len(texture)
         self.facets = Facets(
             texture=np.array(texture), to_texture=np.tile(np.eye(3), (count, 1, 1)), surface=np.array(surface),
@@ -95,27 +102,22 @@ class _Dancer:
     def draw(self, moment: dict[str, float], brightness: float):
         """Render one moment: view, flow, validity, key-points [25, 3]."""
         bones = skeleton(moment, self.figure)
-        over = _OVER | ({"hair": 0.03} if self.figure.hair == "cap" else {})
         shift = moment["x"] * 0.10 * self.width
         matrices = np.zeros((len(self.facets), 3, 3))
         light = np.zeros((len(self.facets), 3))
         w, h = self.width, self.height
         matrices[0], light[0] = [[w, 0, -0.5], [0, h, -0.5], [0, 0, 1]], (1, 0, 0)
-        polygons, depth = [], []
-        for name, part in self.parts.items():
-            corners, normals = tube(bones, name, part.rings, part.count)
-            pixels = self.to_pixels(corners, shift).reshape(-1, 2)[part.triangles]
-            span = slice(part.first, part.first + len(part.triangles))
-            lit = lambert(normals.reshape(-1, 3), base=0.52, gain=0.56)[part.triangles]
-            matrices[span], light[span] = shaded(pixels, part.inverse_flat, lit)
-            facing = normals.reshape(-1, 3)[part.triangles].mean(axis=1)[:, 2]
-            z = over.get(name, 0.0) + corners.reshape(-1, 3)[part.triangles][:, :, 2].mean(axis=1)
-            for k in np.nonzero(facing > -0.25)[0]:
-                polygons.append((part.first + int(k), pixels[k]))
-                depth.append(z[k])
-        order = np.argsort(depth, kind="stable")
+        tubes = [tube(bones, name, part.rings, part.count) for name, part in self.parts.items()]
+        points = np.concatenate([t[0].reshape(-1, 3) for t in tubes])
+        normals = np.concatenate([t[1].reshape(-1, 3) for t in tubes])
+        corners = self.to_pixels(points, shift)[self.triangles]
+        lit = lambert(normals, base=0.52, gain=0.56)[self.triangles]
+        matrices[1:], light[1:] = shaded(corners, self.inverse_flat, lit)
+        depth = points[:, 2][self.triangles].mean(axis=1) + self.over
+        shown = np.nonzero(normals[:, 2][self.triangles].mean(axis=1) > -0.25)[0]
+        order = shown[np.argsort(depth[shown], kind="stable")]
         wall = np.array([(-1.0, -1), (w, -1), (w, h), (-1, h)])
-        everything = [(0, wall)] + [polygons[k] for k in order]
+        everything = [(0, wall), *zip((1 + order).tolist(), corners[order], strict=True)]
         view, flow, valid = self.renderer.frame(
             matrices=matrices, polygons=everything, light=light * brightness, shade=self._shade(bones, shift)
         )
@@ -128,7 +130,9 @@ class _Dancer:
         centre = bones.start["head"] + 0.5 * bones.along["head"]
         for k in (15, 16, 17, 18):
             sure[k] = float(bones.points[k, 2] - centre[2] > -0.02)
-        inside = (xy[:, 0] >= 0) & (xy[:, 1] >= 0) & (xy[:, 0] <= self.width - 1) & (xy[:, 1] <= self.height - 1)
+        inside = (
+            (xy[:, 0] >= 0) & (xy[:, 1] >= 0) & (xy[:, 0] <= self.width - 1) & (xy[:, 1] <= self.height - 1)
+        )
         out = np.column_stack([xy, sure * inside])
         out[out[:, 2] == 0] = 0
         return out.astype(np.float32)
@@ -146,7 +150,9 @@ class _Dancer:
             floor[1] += self.size * 0.02 * (point[2] / 0.2)
             outline = floor + circle * self.size * [radius, radius * 0.22]
             mask = np.zeros_like(shade)
-            cv2.fillConvexPoly(mask, np.rint(outline * 16).astype(np.int32), 1.0, shift=4, lineType=cv2.LINE_AA)
+            cv2.fillConvexPoly(
+                mask, np.rint(outline * 16).astype(np.int32), 1.0, shift=4, lineType=cv2.LINE_AA
+            )
             shade *= 1 - (1 - tone) * mask
         return blurred(shade, max(0.7, self.height / 90))
 

@@ -87,10 +87,16 @@ def textures(rng: np.random.Generator, outfit: Outfit, skin: np.ndarray, size: i
     upper, lower = (fabric(rng, size * 2, *c, scale=9) for c in (outfit.upper, outfit.lower))
     top = lambda n: _piece(rng, upper, size, n)  # noqa: E731
     bottom = lambda n: _piece(rng, lower, size, n)  # noqa: E731
-    out = {"neck": bare, "head": _head(rng, size, skin, outfit), "torso": _torso(rng, outfit, skin, upper, size)}
+    out = {
+        "neck": bare,
+        "head": _head(rng, size, skin, outfit),
+        "torso": _torso(rng, outfit, skin, upper, size),
+    }
     cap = outfit.figure["hair"] == "cap"
-    out["hair"] = _bare(rng, size, outfit.hair) if cap else strands(
-        rng, size, outfit.hair, curl=1.0 if outfit.figure["hair"] == "afro" else 0.1
+    out["hair"] = (
+        _bare(rng, size, outfit.hair)
+        if cap
+        else strands(rng, size, outfit.hair, curl=1.0 if outfit.figure["hair"] == "afro" else 0.1)
     )
     out["hips"] = bottom(0)
     out["skirt"] = _pleats(bottom(1), size) if outfit.figure["skirt"] else bare
@@ -123,7 +129,9 @@ def _sleeve(cloth: np.ndarray, bare: np.ndarray, share: float) -> np.ndarray:
     y = np.arange(size) / size
     covered = np.clip((end - y) * size + 0.5, 0, 1)[:, None].astype(np.float32)
     hem = np.exp(-(((y - end + 0.02) / 0.02) ** 2)) if 0 < end < 1 else np.zeros(size)
-    picture = bare.astype(np.float32) * (1 - covered[..., None]) + cloth.astype(np.float32) * covered[..., None]
+    picture = (
+        bare.astype(np.float32) * (1 - covered[..., None]) + cloth.astype(np.float32) * covered[..., None]
+    )
     return to_bytes(picture * (1 - 0.35 * hem)[:, None, None])
 
 
@@ -139,7 +147,9 @@ def _shoe(size: int, colour: Colour) -> np.ndarray:
     sole = np.abs(np.arange(size) / size - 0.5) > 0.32
     picture[:, sole] = np.asarray((228, 226, 220)) if sum(colour) < 600 else np.asarray((120, 124, 130))
     for y in np.linspace(0.32, 0.6, 4):
-        picture[round(y * size) : round(y * size) + max(1, size // 30), int(0.42 * size) : int(0.58 * size)] = 236
+        picture[
+            round(y * size) : round(y * size) + max(1, size // 30), int(0.42 * size) : int(0.58 * size)
+        ] = 236
     return to_bytes(picture)
 
 
@@ -147,7 +157,17 @@ def _torso(rng, outfit: Outfit, skin: np.ndarray, cloth: np.ndarray, size: int) 
     base = cloth[:size, :size].astype(np.float32)
     base *= (1 + 0.13 * noise(rng, size, size, cells=(5, 4), octaves=3))[..., None]
     dip = 0.30 if outfit.sleeve < 0.5 else 0.22
-    neckline = np.array([(0.30, -0.1), (0.38, 0.10), (0.44, dip * 0.85), (0.5, dip), (0.56, dip * 0.85), (0.62, 0.10), (0.7, -0.1)])
+    neckline = np.array(
+        [
+            (0.30, -0.1),
+            (0.38, 0.10),
+            (0.44, dip * 0.85),
+            (0.5, dip),
+            (0.56, dip * 0.85),
+            (0.62, 0.10),
+            (0.7, -0.1),
+        ]
+    )
     base = mix(base, skin * 0.96, soft_polygon((size, size), neckline * size, 0.4))
     trim = np.asarray(outfit.upper[2], float) * 0.8
     base = mix(base, trim, soft_line((size, size), neckline * size, size * 0.022, 0.4))
@@ -160,7 +180,8 @@ def _head(rng: np.random.Generator, size: int, skin: np.ndarray, outfit: Outfit)
     size = size * 2
     base = _bare(rng, size, skin).astype(np.float32)
     spot = lambda x, y, sx, sy: np.outer(  # noqa: E731
-        np.exp(-(((np.arange(size) / size - y) / sy) ** 2)), np.exp(-(((np.arange(size) / size - x) / sx) ** 2))
+        np.exp(-(((np.arange(size) / size - y) / sy) ** 2)),
+        np.exp(-(((np.arange(size) / size - x) / sx) ** 2)),
     ).astype(np.float32)
     hair = np.asarray((70, 50, 40) if outfit.figure["hair"] == "cap" else outfit.hair, float)
     for side in (-1, 1):
@@ -168,7 +189,10 @@ def _head(rng: np.random.Generator, size: int, skin: np.ndarray, outfit: Outfit)
         base = mix(base, skin * 0.7, 0.5 * spot(0.5 + 0.065 * side, 0.555, 0.035, 0.035))
         base = mix(base, (244, 242, 238), np.clip(1.6 * spot(0.5 + 0.064 * side, 0.55, 0.020, 0.016), 0, 1))
         base = mix(base, (36, 26, 24), np.clip(2.0 * spot(0.5 + 0.064 * side, 0.55, 0.009, 0.018), 0, 1))
-        brow = np.array([(0.5 + 0.035 * side, 0.615), (0.5 + 0.07 * side, 0.63), (0.5 + 0.10 * side, 0.61)]) * size
+        brow = (
+            np.array([(0.5 + 0.035 * side, 0.615), (0.5 + 0.07 * side, 0.63), (0.5 + 0.10 * side, 0.61)])
+            * size
+        )
         base = mix(base, hair * 0.7, soft_line((size, size), brow, size * 0.020, size / 300))
     base = mix(base, skin * 0.72, 0.7 * spot(0.5, 0.405, 0.03, 0.018))
     base = mix(base, skin * 1.12, 0.6 * spot(0.5, 0.46, 0.012, 0.05))
@@ -191,7 +215,9 @@ def studio(rng: np.random.Generator, height: int, width: int, floor: float) -> n
     line = round(height * floor)
     picture = np.empty((height, width, 3), np.float32)
     hue = np.array(((196, 176, 158), (168, 182, 190), (188, 188, 168))[int(rng.integers(3))])
-    wall = bricks(rng, line, width, hue, rows=26, columns=26 * width / height * 0.55, mortar=hue * 0.8, joint=0.1)
+    wall = bricks(
+        rng, line, width, hue, rows=26, columns=26 * width / height * 0.55, mortar=hue * 0.8, joint=0.1
+    )
     picture[:line] = wall
     picture[line:] = _floor(rng, height - line, width)
     for left in (0.06, 0.70):
@@ -225,7 +251,9 @@ def _window(rng, picture, x, y, w, h):
     view = (116, 164, 210) + rows * np.array([110, 66, 20])
     view = np.repeat(view, x1 - x0, axis=1).astype(np.float32)
     view = mix(view, (246, 246, 250), np.clip(noise(rng, y1 - y0, x1 - x0, cells=(3, 3), octaves=4), 0, 1))
-    trees = np.clip(np.arange(y1 - y0)[:, None] / (y1 - y0) * 6 - 4.4 + noise(rng, y1 - y0, x1 - x0, cells=(5, 5)), 0, 1)
+    trees = np.clip(
+        np.arange(y1 - y0)[:, None] / (y1 - y0) * 6 - 4.4 + noise(rng, y1 - y0, x1 - x0, cells=(5, 5)), 0, 1
+    )
     view = mix(view, (84, 120, 72), trees.astype(np.float32))
     picture[y0 - bar : y1 + bar, x0 - bar : x1 + bar] = (70, 60, 54)
     picture[y0:y1, x0:x1] = view

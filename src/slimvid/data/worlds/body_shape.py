@@ -93,15 +93,24 @@ def _hair_profile(style: str) -> np.ndarray:
     round_ = np.sqrt(1 - ball**2 * 0.998)
     if style == "long":
         v = np.linspace(0, 1, 8)
-        return np.column_stack([v, 0.074 * np.sin(np.clip(0.25 + 2.2 * v, 0, 1.9)) * (1 - 0.3 * v**4), 0.050 - 0.02 * v])
-    size = {"bun": (0.038, 0.036), "bob": (0.086, 0.072), "afro": (0.112, 0.100), "crop": (0.060, 0.05), "cap": (0.069, 0.07)}
+        return np.column_stack(
+            [v, 0.074 * np.sin(np.clip(0.25 + 2.2 * v, 0, 1.9)) * (1 - 0.3 * v**4), 0.050 - 0.02 * v]
+        )
+    size = {
+        "bun": (0.038, 0.036),
+        "bob": (0.086, 0.072),
+        "afro": (0.112, 0.100),
+        "crop": (0.060, 0.05),
+        "cap": (0.069, 0.07),
+    }
     a, b = size[style]
     return np.column_stack([(ball + 1) / 2, a * round_, b * round_])
 
 
-def columns(part: str) -> int:
-    """Quads around a part's tube."""
-    return _COLUMNS.get(part, 10)
+def columns(part: str, *, small: bool = False) -> int:
+    """Quads around a part's tube; fewer where the picture is small."""
+    count = _COLUMNS.get(part, 10)
+    return count // 4 * 2 + 2 if small else count
 
 
 def dance(rng: np.random.Generator, frames: int, fps: float) -> dict[str, np.ndarray]:
@@ -133,7 +142,9 @@ def dance(rng: np.random.Generator, frames: int, fps: float) -> dict[str, np.nda
         a[f"{side}_reach"] = swing(0.45, 0.25)
         a[f"{side}_elbow"] = np.clip(swing(0.7, 0.9), 0.05, 2.2)
         a[f"{side}_elbow_in"] = swing(0.5, 0.5)
-        a[f"{side}_spread"] = np.clip(0.16 + 0.16 * sign * np.sin(step) + wander(rng, t, 0.05, 0.2), 0.02, 0.6)
+        a[f"{side}_spread"] = np.clip(
+            0.16 + 0.16 * sign * np.sin(step) + wander(rng, t, 0.05, 0.2), 0.02, 0.6
+        )
         knee = np.clip(sign * np.sin(step), 0, 1)
         a[f"{side}_hip"] = lift * 0.75 * knee + 0.12
         a[f"{side}_knee"] = lift * 1.15 * knee + 0.22 + 0.10 * np.cos(2 * step)
@@ -180,7 +191,9 @@ def skeleton(a: dict[str, float], figure: Figure) -> Bones:
     chest = _rotation(a["yaw"] + a["twist"], -a["bow"], a["lean"])
     neck = np.array([a["sway"] * 0.5, 0, 0]) + chest @ [0, -0.30, 0]
 
-    def part(name: str, at: np.ndarray, vector: np.ndarray, axes: np.ndarray, rest=(0.0, 1.0, 0.0)) -> np.ndarray:
+    def part(
+        name: str, at: np.ndarray, vector: np.ndarray, axes: np.ndarray, rest=(0.0, 1.0, 0.0)
+    ) -> np.ndarray:
         vector = np.asarray(vector, float)
         start[name], along[name] = at, vector
         frame[name] = _frame(vector, axes @ np.asarray(rest, float), axes)
@@ -209,7 +222,13 @@ def skeleton(a: dict[str, float], figure: Figure) -> Bones:
         tilt = 0.55 * (a[f"{side}_hip"] - a[f"{side}_knee"])
         toes = hips @ [sign * 0.35, 0.32 - tilt, 0.88]
         heel_axes = hips @ _rotation(0, 0, 0)
-        part(f"{side}_foot", ankle + [0, 0.022, 0], 0.10 * toes / np.linalg.norm(toes), heel_axes, (0, 0.3, 0.95))
+        part(
+            f"{side}_foot",
+            ankle + [0, 0.022, 0],
+            0.10 * toes / np.linalg.norm(toes),
+            heel_axes,
+            (0, 0.3, 0.95),
+        )
         base, vector, axes = start[f"{side}_foot"], along[f"{side}_foot"], frame[f"{side}_foot"]
         points[list(offset)] = [shoulder, elbow, wrist, hip, knee, ankle, base + vector * 0.9 - sign * 0.014 * axes[:, 0],
                                 base + vector * 0.8 + sign * 0.022 * axes[:, 0], base - vector * 0.22]  # fmt: skip
@@ -254,16 +273,15 @@ def _ground(start: dict[str, np.ndarray], points: np.ndarray) -> None:
 def tube(bones: Bones, part: str, rings: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Corners [R + 1, C + 1, 3] and unit normals of a part; column 0 is its back, the middle its front."""
     phi = np.linspace(-np.pi, np.pi, count + 1)
-    across, _, out = bones.frame[part].T
-    around = np.sin(phi)[None, :, None] * across * rings[:, 1, None, None]
-    around = around + np.cos(phi)[None, :, None] * out * rings[:, 2, None, None]
-    corners = bones.start[part] + rings[:, 0, None, None] * bones.along[part] + around
-    length = np.linalg.norm(bones.along[part])
-    radius = rings[:, 1:].mean(axis=1)
-    slope = np.gradient(radius, rings[:, 0] * length + 1e-9)
-    unit_along = bones.along[part] / length
-    normal = np.sin(phi)[None, :, None] * across / rings[:, 1, None, None].clip(0.004)
-    normal = normal + np.cos(phi)[None, :, None] * out / rings[:, 2, None, None].clip(0.004)
-    normal /= np.linalg.norm(normal, axis=2, keepdims=True)
-    normal = normal - np.clip(slope, -3, 3)[:, None, None] * unit_along
-    return corners, normal / np.linalg.norm(normal, axis=2, keepdims=True)
+    along, (across, _, out) = bones.along[part], bones.frame[part].T
+    length = float(np.sqrt(along @ along))
+    sine, cosine = np.sin(phi)[None, :, None] * across, np.cos(phi)[None, :, None] * out
+    a, b = rings[:, 1, None, None], rings[:, 2, None, None]
+    corners = (bones.start[part] + rings[:, 0, None] * along)[:, None] + sine * a + cosine * b
+    slope = np.gradient((rings[:, 1] + rings[:, 2]) / 2, rings[:, 0] * length)
+    normal = _unit(sine * b + cosine * a + 1e-9) - np.clip(slope, -3, 3)[:, None, None] * (along / length)
+    return corners, _unit(normal)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.sqrt((vectors * vectors).sum(axis=-1, keepdims=True))

@@ -143,8 +143,10 @@ class Renderer:
         self._ids = np.zeros((height * s, width * s), np.int32)
         self._x = ((np.arange(width * s) - (s - 1) / 2) / s).astype(np.float32)
         self._y = ((np.arange(height * s) - (s - 1) / 2) / s).astype(np.float32)
-        self._receives = facets.receives if facets.receives is not None else np.zeros(len(facets))
-        self._hazy = facets.hazy if facets.hazy is not None else np.zeros(len(facets))
+        self._surface = facets.surface.astype(np.int32)
+        nothing = np.zeros(len(facets))
+        self._receives = np.asarray(nothing if facets.receives is None else facets.receives, np.float32)
+        self._hazy = np.asarray(nothing if facets.hazy is None else facets.hazy, np.float32)
 
     def frame(
         self,
@@ -172,10 +174,7 @@ class Renderer:
         s = self.samples
         centre = np.ascontiguousarray(ids[s // 2 :: s, s // 2 :: s]).astype(np.intp)
         colour, light_map = self._colour(ids, inverses, light, shade, haze)
-        surface = self.facets.surface.astype(np.int32)
-        blocks = surface[ids].reshape(self.height, s, self.width, s)
-        low, high = blocks.min(axis=(1, 3)), blocks.max(axis=(1, 3))
-        view = View(colour, centre, np.where(low == high, low, -1), light_map, matrices, inverses)
+        view = View(colour, centre, self._pure(ids), light_map, matrices, inverses)
         flow, valid = self._flow(view)
         self.before = view
         return view, flow, valid
@@ -183,25 +182,40 @@ class Renderer:
     def _paint(self, polygons: list[tuple[int, np.ndarray]]) -> np.ndarray:
         s, ids = self.samples, self._ids
         ids[:] = polygons[0][0]
-        scale = 1 << SHIFT
-        for facet, corners in polygons:
-            points = np.clip(corners * s + (s - 1) / 2, -FAR, FAR)
-            points = np.rint(points * scale).astype(np.int32)
-            if len(points) <= 4:
-                cv2.fillConvexPoly(ids, points, int(facet), shift=SHIFT)
+        sizes = [len(corners) for _, corners in polygons]
+        points = np.concatenate([corners for _, corners in polygons])
+        points = np.clip(points * s + (s - 1) / 2, -FAR, FAR) * (1 << SHIFT)
+        points = np.rint(points).astype(np.int32)
+        start = 0
+        for (facet, _), size in zip(polygons, sizes, strict=True):
+            part = points[start : start + size]
+            start += size
+            if size <= 4:
+                cv2.fillConvexPoly(ids, part, facet, shift=SHIFT)
             else:
-                cv2.fillPoly(ids, [points], int(facet), shift=SHIFT)
+                cv2.fillPoly(ids, [part], facet, shift=SHIFT)
         return ids
 
-    def _table(self, inverses: np.ndarray, light: np.ndarray) -> np.ndarray:
-        """Per facet: pixel -> atlas matrix (9), light (3), shadow and haze shares (2); float32 [K, 14]."""
+    def _pure(self, ids: np.ndarray) -> np.ndarray:
+        """The surface of every pixel all of whose samples lie on it, else -1: int32 [H, W]."""
+        s, surface = self.samples, self._surface.take(ids)
+        first = surface[::s, ::s]
+        same = np.ones(first.shape, bool)
+        for i in range(s):
+            for j in range(s):
+                same &= surface[i::s, j::s] == first
+        return np.where(same, first, -1)
+
+    def _to_atlas(self, inverses: np.ndarray) -> np.ndarray:
+        """Per facet the matrix from pixels to the atlas, flattened: float32 [K, 9], or [K, 6] if all are affine."""
         unit = self.facets.to_texture @ inverses
         place = self.places[self.facets.texture, *self._level(inverses)]
         to_atlas = np.zeros_like(unit)
         to_atlas[:, 0, 0], to_atlas[:, 1, 1], to_atlas[:, 2, 2] = place[:, 2], place[:, 3], 1
         to_atlas[:, :2, 2] = place[:, :2] - 0.5
-        full = (to_atlas @ unit).reshape(len(unit), 9)
-        return np.column_stack([full, light, self._receives, self._hazy]).astype(np.float32)
+        full = (to_atlas @ unit).reshape(len(unit), 9).astype(np.float32)
+        affine = np.all(full[:, 6:8] == 0) and np.all((full[:, 8] == 1) | (full[:, 8] == 0))
+        return np.ascontiguousarray(full[:, :6]) if affine else full
 
     def _level(self, inverses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Level of detail per facet (v, u) from the texels per sample where the facet was painted."""
@@ -231,37 +245,55 @@ class Renderer:
         return np.column_stack([total_x / number, total_y / number])
 
     def _colour(self, ids, inverses, light, shade, haze) -> tuple[np.ndarray, np.ndarray]:
-        s, table = self.samples, self._table(inverses, light)
-        flat = bool(np.all(table[:, 6:8] == 0)) and haze is None
+        """The averaged picture uint8 [H, W, 3] and the light at pixel centres [H, W], in bands that fit the cache."""
+        s, place, light = self.samples, self._to_atlas(inverses), light.astype(np.float32)
         rows = max(1, 32768 // (self.width * s * s)) * s
         colour = np.empty((self.height, self.width, 3), np.uint8)
         lights = np.empty((self.height, self.width), np.float32)
         for top in range(0, self.height * s, rows):
             part = slice(top, min(top + rows, self.height * s))
-            t = table.take(ids[part], axis=0)
-            x, y = self._x[None], self._y[part, None]
-            u = t[..., 0] * x + t[..., 1] * y + t[..., 2]
-            v = t[..., 3] * x + t[..., 4] * y + t[..., 5]
-            if not flat:
-                w = t[..., 6] * x + t[..., 7] * y + t[..., 8]
-                w = np.where(np.abs(w) < 1e-9, 1e-9, w)
-                u, v = u / w, v / w
-            seen = cv2.remap(self.picture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            lit = t[..., 9] + t[..., 10] * x + t[..., 11] * y
-            rows_1x = slice(part.start // s, part.stop // s)
-            if shade is not None:
-                size = (lit.shape[1], lit.shape[0])
-                soft = cv2.resize(shade[rows_1x], size, interpolation=cv2.INTER_NEAREST)
-                lit = lit * (1 - t[..., 12] * (1 - soft))
-            out = cv2.multiply(seen.astype(np.float32), cv2.merge([lit, lit, lit]))
+            small = slice(part.start // s, part.stop // s)
+            out, w = self._sample(ids[part], place, part)
+            lit = self._lit(ids[part], light, part, None if shade is None else shade[small])
+            out = cv2.multiply(out.astype(np.float32), cv2.merge([lit, lit, lit]))
             if haze is not None:
-                clear = np.exp(-t[..., 13] / np.maximum(w * haze[0], 1e-6))
+                clear = np.exp(-self._hazy.take(ids[part]) / np.maximum(w * np.float32(haze[0]), 1e-6))
                 air = np.asarray(haze[1], np.float32)
                 out = air + (out - air) * clear[..., None]
-            small = cv2.resize(out, (self.width, out.shape[0] // s), interpolation=cv2.INTER_AREA)
-            colour[rows_1x] = np.clip(np.rint(small), 0, 255)
-            lights[rows_1x] = lit[s // 2 :: s, s // 2 :: s]
+            mean = cv2.resize(out, (self.width, out.shape[0] // s), interpolation=cv2.INTER_AREA)
+            colour[small] = np.clip(np.rint(mean), 0, 255)
+            lights[small] = lit[s // 2 :: s, s // 2 :: s]
         return colour, lights
+
+    def _sample(
+        self, ids: np.ndarray, place: np.ndarray, part: slice
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Texture colours of a band of samples, and 1 / depth where facets are in perspective."""
+        x, y = self._x[None], self._y[part, None]
+        t, w = place.take(ids, axis=0), None
+        u = t[..., 0] * x + t[..., 1] * y + t[..., 2]
+        v = t[..., 3] * x + t[..., 4] * y + t[..., 5]
+        if place.shape[1] == 9:
+            w = t[..., 6] * x + t[..., 7] * y + t[..., 8]
+            w = np.where(np.abs(w) < 1e-9, np.float32(1e-9), w)
+            u, v = u / w, v / w
+        return cv2.remap(self.picture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), w
+
+    def _lit(self, ids: np.ndarray, light: np.ndarray, part: slice, shade: np.ndarray | None) -> np.ndarray:
+        """Light of a band of samples."""
+        if self._even(light):
+            lit = light[:, 0].take(ids)
+        else:
+            t = light.take(ids, axis=0)
+            lit = t[..., 0] + t[..., 1] * self._x[None] + t[..., 2] * self._y[part, None]
+        if shade is not None:
+            soft = cv2.resize(shade, (lit.shape[1], lit.shape[0]), interpolation=cv2.INTER_NEAREST)
+            lit = lit * (1 - self._receives.take(ids) * (1 - soft))
+        return lit
+
+    @staticmethod
+    def _even(light: np.ndarray) -> bool:
+        return not light[:, 1:].any()
 
     def _flow(self, view: View) -> tuple[np.ndarray, np.ndarray]:
         h, w, before = self.height, self.width, self.before

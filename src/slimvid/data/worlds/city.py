@@ -88,34 +88,28 @@ class _Town:
         self.renderer = Renderer(height=height, width=width, atlas=self.stage.atlas, facets=self.set.facets)
 
     def _traffic(self, rng: np.random.Generator) -> None:
+        """Parked cars on both sides, one that leads, and oncoming ones."""
         size = int(np.clip(self.texels * 1.6, 32, 128))
         textures = {kind: actors.car_textures(self.stage, kind, size) for kind in actors.CARS}
-        kinds = list(actors.CARS)
+        kinds, still = list(actors.CARS), np.zeros(len(self.t))
 
-        def add(x: float, z: np.ndarray, heading: float) -> None:
+        def add(x: np.ndarray, z: np.ndarray, heading: float) -> None:
             kind = kinds[int(rng.integers(len(kinds)))]
-            track = np.column_stack([np.full(len(z), x), z, np.full(len(z), heading), np.zeros(len(z))])
-            track[:, 0] += wander(rng, self.t, 0.12, 0.1)
-            self.cars.append(actors.Car.build(self.stage, textures[kind], kind, track, label=LABEL["car"],
-                                              instance=self.street.instance()))  # fmt: skip
+            track = np.column_stack([x, z, still + heading])
+            who = {"label": LABEL["car"], "instance": self.street.instance()}
+            self.cars.append(actors.Car.build(self.stage, textures[kind], kind, track, **who))
 
-        still, length = np.zeros(len(self.t)), self.street.length
         for side in (-1, 1):
             z = rng.uniform(3, 12)
-            while z < length - 8:
+            while z < self.street.length - 8:
                 if rng.random() < 0.62:
-                    kind = kinds[int(rng.integers(len(kinds)))]
-                    track = np.column_stack(
-                        [still + side * 4.55, still + z, still + (np.pi if side < 0 else 0), still]
-                    )
-                    self.cars.append(actors.Car.build(self.stage, textures[kind], kind, track, label=LABEL["car"],
-                                                      instance=self.street.instance()))  # fmt: skip
+                    add(still + side * 4.55, still + z, np.pi if side < 0 else 0.0)
                 z += rng.uniform(6.0, 9.5)
         gap = rng.uniform(9, 20) + wander(rng, self.t, 2.5, 0.12) + rng.uniform(-0.5, 2.0) * self.t
-        add(1.8, self.camera.z + np.clip(gap, 7.5, None), 0.0)
+        add(1.8 + wander(rng, self.t, 0.12, 0.1), self.camera.z + np.clip(gap, 7.5, None), 0.0)
         start = rng.uniform(14, 30)
-        for _ in range(3):
-            add(-1.8, start - rng.uniform(5, 9) * self.t, np.pi)
+        while start < _VIEW + 20 * self.t[-1]:
+            add(wander(rng, self.t, 0.12, 0.1) - 1.8, start - rng.uniform(6, 8) * self.t, np.pi)
             start += rng.uniform(16, 30)
 
     def _people(self, rng: np.random.Generator) -> None:
@@ -156,11 +150,13 @@ class _Town:
         lens, eye = self.camera.at(k)
         bases = self.set.bases.copy()
         bases[0, :, 2] += [eye[0], 0, eye[2]]
-        hidden = []
-        for car in self.cars:
+        hidden = [np.zeros(0, int)]
+        # those far off are not seen in this frame nor the next: they may stay where they were
+        near = lambda actor: -12 < actor.track[k, 1] - eye[2] < _FAR + 12  # noqa: E731
+        for car in filter(near, self.cars):
             bases[car.facets], facing = car.place(k, eye)
             hidden.append(car.facets[~facing])
-        for walker in self.walkers:
+        for walker in filter(near, self.walkers):
             bases[walker.facets] = walker.place(k)
         bases[:, :, 2] -= eye
         matrices = lens @ bases

@@ -123,7 +123,8 @@ class Car:
 
     facets: np.ndarray
     local: np.ndarray  # [n, 3, 3]
-    track: np.ndarray  # [T, 4]: x, z, heading, speed
+    normals: np.ndarray  # outward, [n, 3]
+    track: np.ndarray  # [T, 3]: x, z, heading
     half_length: float
 
     @classmethod
@@ -161,20 +162,22 @@ class Car:
         for side, light in ((-1, 1.05), (1, 0.84)):
             basis = np.column_stack([(0, 0, 1), (0, 1, 0), (side * _HALF, 0, 0)])
             add(textures["side"], (start, top, long, -top), basis, outline, light, 2)
-        return cls(np.array(facets), np.array(local), track, long / 2)
+        bases = np.array(local)
+        normals = np.cross(bases[:, :, 0], bases[:, :, 1])
+        inward = np.array([0, -0.7, 0]) - bases[:, :, 2]
+        normals *= -np.sign((normals * inward).sum(axis=1))[:, None]
+        return cls(np.array(facets), bases, normals, track, long / 2)
 
     def place(self, frame: int, camera: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """World bases [n, 3, 3] at a frame, and which facets face the camera."""
-        x, z, heading, _ = self.track[frame]
+        x, z, heading = self.track[frame]
         turn = np.array(
             [[np.cos(heading), 0, np.sin(heading)], [0, 1, 0], [-np.sin(heading), 0, np.cos(heading)]]
         )
         bases = turn @ self.local
         bases[:, :, 2] += [x, 0, z]
-        normal = np.cross(bases[:, :, 0], bases[:, :, 1])
-        inward = np.array([x, -0.7, z]) - bases[:, :, 2]
-        normal *= -np.sign(np.einsum("ki,ki->k", normal, inward))[:, None]
-        facing = np.einsum("ki,ki->k", normal, camera - bases[:, :, 2]) > 0
+        eye = (camera - [x, 0, z]) @ turn  # in the car's own axes
+        facing = ((eye - self.local[:, :, 2]) * self.normals).sum(axis=1) > 0
         facing[0] = True  # the floor is the dark below
         return bases, facing
 

@@ -144,7 +144,7 @@ def _brows_and_lids(rng, base, sheet, m, hair, deep):
         brow = _curve(np.abs(m[17:22]) * [1, -1] * [-side, 1])
         ragged = np.clip(0.9 + 0.35 * noise(rng, sheet.height, sheet.width, cells=(24, 40), octaves=2), 0, 1)
         base = mix(
-            base, brow_colour, np.clip(sheet.line(brow + [0, 0.02], 0.075, 0.014) * 1.1, 0, 1) * ragged
+            base, brow_colour, np.clip(sheet.line(brow + [0, 0.02], 0.058, 0.014) * 1.1, 0, 1) * ragged
         )
         eye = m[36:42] * [side, 1]
         base = mix(base, deep * 0.42, 0.9 * sheet.line(_curve(eye[[0, 1, 2, 3]]) - [0, 0.008], 0.032, 0.010))
@@ -179,9 +179,7 @@ def mouth(height: int) -> np.ndarray:
     base = np.empty((sheet.height, sheet.width, 3), np.float32)
     base[:] = (70, 22, 26)
     base = mix(base, (150, 62, 66), sheet.blob(0, 0.28, 0.22, 0.12))
-    teeth = np.array(
-        [(-0.30, -0.25), (0.30, -0.25), (0.26, 0.035), (0.1, 0.065), (-0.1, 0.065), (-0.26, 0.035)]
-    )
+    teeth = np.array([(-0.30, -0.25), (0.30, -0.25), (0.27, 0.02), (0.1, 0.05), (-0.1, 0.05), (-0.27, 0.02)])
     base = mix(base, (240, 234, 222), sheet.area(teeth, 0.012))
     for x in np.linspace(-0.24, 0.24, 7):
         base = mix(base, (170, 150, 140), 0.5 * sheet.line(np.array([(x, -0.2), (x, 0.05)]), 0.01, 0.006))

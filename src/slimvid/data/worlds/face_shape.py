@@ -11,13 +11,13 @@ import numpy as np
 _JAW = [
     (-1.0, -0.12),
     (-0.985, 0.13),
-    (-0.945, 0.37),
-    (-0.88, 0.60),
-    (-0.765, 0.80),
-    (-0.60, 0.97),
-    (-0.41, 1.09),
+    (-0.935, 0.37),
+    (-0.855, 0.61),
+    (-0.725, 0.83),
+    (-0.55, 1.01),
+    (-0.365, 1.13),
 ]
-_JAW += [(-0.20, 1.165), (0.0, 1.19)]
+_JAW += [(-0.18, 1.20), (0.0, 1.225)]
 _BROW = [(-0.80, -0.37), (-0.68, -0.465), (-0.51, -0.50), (-0.34, -0.47), (-0.18, -0.40)]
 _NOSE = [(0.0, -0.20), (0.0, -0.02), (0.0, 0.16), (0.0, 0.33), (-0.20, 0.455), (-0.105, 0.49), (0.0, 0.515)]
 _EYE = [
@@ -28,9 +28,9 @@ _EYE = [
     (-0.40, -0.115),
     (-0.545, -0.115),
 ]
-_LIPS = [(-0.37, 0.80), (-0.23, 0.725), (-0.085, 0.685), (0.0, 0.705)]
+_LIPS = [(-0.37, 0.775), (-0.23, 0.72), (-0.085, 0.685), (0.0, 0.705)]
 _LIPS_BELOW = [(-0.23, 0.89), (-0.10, 0.945), (0.0, 0.955)]
-_INNER = [(-0.31, 0.80), (-0.10, 0.785), (0.0, 0.79)]
+_INNER = [(-0.31, 0.783), (-0.10, 0.785), (0.0, 0.79)]
 _INNER_BELOW = [(-0.10, 0.815), (0.0, 0.82)]
 
 
@@ -89,14 +89,16 @@ def head_mesh() -> Mesh:
     depth = np.array([cv2.pointPolygonTest(outline, (float(px), float(py)), True) for px, py in grid])
     gap = np.linalg.norm(grid[:, None] - marks[None], axis=2).min(axis=1)
     flat = np.vstack([marks, crown, grid[(depth > 0.10) & (gap > 0.10)]])
-    triangles = _delaunay(flat, outline)
-    return Mesh(flat, triangles, _spread(flat, marks))
+    spread = _spread(flat, marks)
+    # Neighbours are found on an open mouth: on closed lips triangles would bridge the slit.
+    opened = flat + spread @ still(open_=0.7).expression()
+    return Mesh(flat, _delaunay(opened, flat, outline), spread)
 
 
-def _delaunay(flat: np.ndarray, outline: np.ndarray) -> np.ndarray:
+def _delaunay(opened: np.ndarray, flat: np.ndarray, outline: np.ndarray) -> np.ndarray:
     from scipy.spatial import Delaunay
 
-    triangles = np.sort(Delaunay(flat).simplices, axis=1)
+    triangles = np.sort(Delaunay(opened).simplices, axis=1)
     triangles = triangles[np.lexsort(triangles.T[::-1])]
     holes = [set(range(36, 42)), set(range(42, 48)), set(range(60, 68))]
     kept = []
@@ -190,6 +192,8 @@ class Pose:
         d[[50, 51, 52, 61, 62, 63], 1] -= 0.06 * drop
         d[:17, 1] += 0.75 * drop * np.clip((m[:17, 1] - 0.3) / 0.9, 0, 1)
         corners = [48, 60, 54, 64]
+        d[[61, 67, 50, 58], 0] -= 0.22 * drop  # the opening is round, not a slit
+        d[[63, 65, 52, 56], 0] += 0.22 * drop
         d[corners, 1] += 0.35 * drop
         d[corners, 0] -= np.sign(m[corners, 0]) * 0.22 * drop
         near = np.exp(-(((np.abs(m[48:68, 0]) - 0.36) / 0.15) ** 2))
@@ -203,10 +207,17 @@ class Pose:
         return d
 
 
+def still(*, open_: float = 0.0) -> Pose:
+    """A relaxed face that looks straight ahead, with the mouth open by ``open_``."""
+    return Pose(
+        yaw=0, pitch=0, roll=0, x=0, y=0, scale=1, open=open_, smile=0, raise_=0, blink=0, gaze=(0, 0), sway=0
+    )
+
+
 HAIR_STYLES = ("crop", "part", "bob", "long", "curls", "updo")
 # style: (swell, front hairline y, side y, back y, length of drop, raggedness, curl)
 _STYLES = {
-    "crop": (1.02, -0.98, -0.18, 0.45, 0.0, 0.02, 0.15),
+    "crop": (1.02, -0.96, -0.18, 0.45, 0.0, 0.03, 0.25),
     "part": (1.08, -0.80, -0.10, 0.55, 0.0, 0.03, 0.1),
     "bob": (1.12, -0.70, 0.30, 0.50, 0.85, 0.02, 0.0),
     "long": (1.08, -0.88, 0.30, 0.50, 1.90, 0.05, 0.2),
@@ -225,7 +236,7 @@ class Hair:
     curl: float
 
 
-def hair_shell(rng: np.random.Generator, style: str, *, rows: int = 9, columns: int = 26) -> Hair:
+def hair_shell(rng: np.random.Generator, style: str, *, rows: int = 9, columns: int = 32) -> Hair:
     """The hair of one head; the outline (fringe, sides, length, curls) depends on the style."""
     swell, front, side, back, drop, ragged, curl = _STYLES[style]
     centre, radii = np.array([0.0, -0.33, -0.45]), np.array([1.09, 1.22, 1.22]) * swell
@@ -234,7 +245,11 @@ def hair_shell(rng: np.random.Generator, style: str, *, rows: int = 9, columns: 
     line = np.where(
         facing > 0, side + (front - side) * np.clip(facing, 0, 1) ** 0.7, side + (back - side) * -facing
     )
-    parting = 0.16 * np.exp(-(((phi - 0.5) / 0.5) ** 2)) if style in ("part", "long") else 0.0
+    parting = (
+        (0.30 if style == "part" else 0.16) * np.exp(-(((phi - 0.5) / 0.5) ** 2))
+        if style in ("part", "long")
+        else 0.0
+    )
     line = line - parting + ragged * rng.uniform(-1, 1, columns + 1)
     line[-1] = line[0]
     limit = np.arccos(np.clip((centre[1] - line) / radii[1], -0.95, 0.95))

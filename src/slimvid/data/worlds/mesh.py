@@ -48,5 +48,7 @@ def shaded(corners: np.ndarray, inverse_flat: np.ndarray, lit: np.ndarray) -> tu
     slope = np.einsum("ki,kij->kj", lit, inverse(q))[:, [2, 0, 1]]
     even = np.zeros_like(slope)
     even[:, 0] = lit.mean(axis=1)
-    steady = np.abs(np.linalg.det(q)) > 1.0
+    edges = corners - np.roll(corners, 1, axis=1)
+    longest = (edges * edges).sum(axis=2).max(axis=1)
+    steady = np.abs(np.linalg.det(q)) > np.maximum(1.0, 0.10 * longest)
     return q @ inverse_flat, np.where(steady[:, None], slope, even)

@@ -88,12 +88,14 @@ class Set:
         lengths = np.array([len(o) for o in stage.outlines])
         self.starts = np.concatenate([[0], np.cumsum(lengths)])
         self.owner = np.repeat(np.arange(len(lengths)), lengths)
-        self.corners = np.concatenate([np.vstack(stage.outlines), np.ones((lengths.sum(), 1))], axis=1)
+        self.corners = np.vstack(stage.outlines)
         self.anchor_of = np.array([np.nonzero(self.group == g)[0][0] for g in range(stage.groups)])
 
     def project(self, matrices: np.ndarray, *, width: int, far: float) -> list[tuple[int, np.ndarray]]:
         """Polygons in pixels, back to front, of all facets before the camera; ``matrices`` [K, 3, 3]."""
-        seen = np.einsum("mij,mj->mi", matrices[self.owner], self.corners)
+        m = matrices.reshape(-1, 9).take(self.owner, axis=0)
+        u, v = self.corners.T
+        seen = np.stack([m[:, i] * u + m[:, i + 1] * v + m[:, i + 2] for i in (0, 3, 6)], axis=1)
         depth = seen[:, 2]
         nearest = np.minimum.reduceat(depth, self.starts[:-1])
         farthest = np.maximum.reduceat(depth, self.starts[:-1])
@@ -105,14 +107,16 @@ class Set:
         middle = (nearest + farthest) / 2
         rank = np.where(self.tier >= 0, self.tier * 1e4 - middle, np.arange(len(middle)) * 1e-6)
         order = np.lexsort((rank, self.group, -self._group_depth(nearest, farthest)[self.group], self.layer))
+        flat = seen[:, :2] / np.maximum(depth, NEAR)[:, None]
         polygons = []
-        for k in order[shown[order]]:
-            corners = seen[self.starts[k] : self.starts[k + 1]]
-            if not whole[k]:
-                corners = clip_near(corners, near=NEAR)
-                if len(corners) < 3:
-                    continue
-            polygons.append((int(k), corners[:, :2] / corners[:, 2:]))
+        for k in order[shown[order]].tolist():
+            part = slice(self.starts[k], self.starts[k + 1])
+            if whole[k]:
+                polygons.append((k, flat[part]))
+                continue
+            corners = clip_near(seen[part], near=NEAR)
+            if len(corners) >= 3:
+                polygons.append((k, corners[:, :2] / corners[:, 2:]))
         return polygons
 
     def _group_depth(self, nearest: np.ndarray, farthest: np.ndarray) -> np.ndarray:
