@@ -25,6 +25,7 @@ def make_clip() -> Callable[..., Clip]:
         points = np.stack([face_points(width=20, centre=(columns / 2, rows / 2))] * length)
         values = {
             "frames": moving(length, rows, columns, seed=length),
+            "image": moving(length, rows, columns, seed=length + 1),
             "edges": rng.choice(np.uint8([0, 255]), (length, rows, columns)),
             "landmarks": points,
             "labels": rng.choice(np.uint8([0, 1, 2, 255]), (length, rows, columns)),

@@ -1,5 +1,6 @@
 """The prepared store: round trips, byte for byte, and every kind of damage."""
 
+import dataclasses
 import hashlib
 import json
 from dataclasses import replace
@@ -163,11 +164,29 @@ def test_maps_that_a_task_lacks_are_none(tmp_path, make_clip, make_meta):
     assert task.window("train", "p", [0, 1], flow=False).conditions.shape == (2, 1, 32, 40)
 
 
-def test_image_condition_is_the_frame(tmp_path, make_clip, make_meta):
-    spec = ConditionSpec(kind="image")
-    write_prepared(tmp_path, make_meta(spec), {"train": [make_clip("a")], "test": [make_clip("b")]})
+def test_image_condition_is_the_source_picture(tmp_path, make_clip, make_meta):
+    spec, clip = ConditionSpec(kind="image"), make_clip("b")
+    write_prepared(tmp_path, make_meta(spec), {"train": [make_clip("a")], "test": [clip]})
     task = PreparedTask(tmp_path)
-    assert np.array_equal(task.picture("test", "b", 1), task.frame("test", "b", 1))
+    assert np.array_equal(task.picture("test", "b", 1), clip.image[1])
+    assert not np.array_equal(task.picture("test", "b", 1), task.frame("test", "b", 1))
+
+
+def test_image_condition_needs_source_pictures(tmp_path, make_clip, make_meta):
+    clips = {"train": [make_clip("a", image=None)], "test": [make_clip("b")]}
+    with pytest.raises(SlimvidError, match="clip a has no image, which condition 'image' needs"):
+        write_prepared(tmp_path, make_meta(ConditionSpec(kind="image")), clips)
+
+
+def test_a_task_says_what_its_frames_and_labels_are(tmp_path, make_clip, make_meta):
+    colours = ((1, 2, 3), (4, 5, 6), (7, 8, 9))
+    own = {"aligned": False, "label_names": ("a", "b", "c"), "palette": colours, "label_frames": True}
+    meta = dataclasses.replace(make_meta(ConditionSpec(kind="image")), **own)
+    write_prepared(tmp_path, meta, {"train": [make_clip("a")], "test": [make_clip("b")]})
+    assert PreparedTask(tmp_path).meta == meta and meta.classes == ("a", "b", "c")
+    over = np.full((5, 32, 40), 3, np.uint8)
+    with pytest.raises(SlimvidError, match="has label id 3"):
+        write_prepared(tmp_path, meta, {"train": [make_clip("a", labels=over)], "test": [make_clip("b")]})
 
 
 def test_reading_a_frame_touches_only_its_bytes(store):

@@ -12,6 +12,7 @@ FACE_POINTS = 68  # dlib-68
 # name -> (dtype, shape after the frame axis; letters are free sizes, "H" and "W" those of the frames)
 _LAYOUT: dict[str, tuple[type, tuple]] = {
     "frames": (np.uint8, ("H", "W", 3)),
+    "image": (np.uint8, ("H", "W", 3)),
     "edges": (np.uint8, ("H", "W")),
     "landmarks": (np.float32, (FACE_POINTS, 2)),
     "labels": (np.uint8, ("H", "W")),
@@ -31,6 +32,7 @@ class Clip:
         name: unique in its task and safe as a file name.
         fps: frames per second.
         frames: uint8 [T, H, W, 3], RGB.
+        image: uint8 [T, H, W, 3], RGB, the source domain's pictures (conditions of kind "image").
         edges: uint8 [T, H, W], 0 or 255.
         landmarks: float32 [T, 68, 2], (x, y) in pixels (pixel centres at integers), dlib-68 order.
         labels: uint8 [T, H, W], class ids; 255 is void.
@@ -49,6 +51,7 @@ class Clip:
     name: str
     fps: float
     frames: np.ndarray
+    image: np.ndarray | None = None
     edges: np.ndarray | None = None
     landmarks: np.ndarray | None = None
     labels: np.ndarray | None = None

@@ -18,7 +18,14 @@ _KEY = b"slimvid"
 
 @dataclass(frozen=True, kw_only=True)
 class TaskMeta:
-    """What a prepared task is: its name, the data that made it (for people), its condition, size and rate."""
+    """What a prepared task is: its name, the data that made it (for people), its condition, size and rate.
+
+    Attributes:
+        aligned: a row's frame is the truth of its condition; where not (two unpaired datasets), the frames
+            only show what the target domain looks like, and no measure may compare frame with frame.
+        label_names, palette: the classes of the stored label maps, where the condition is not made of them.
+        label_frames: the frames are themselves label maps, in the palette's colours.
+    """
 
     task: str
     source: str
@@ -26,6 +33,15 @@ class TaskMeta:
     height: int
     width: int
     fps: float
+    aligned: bool = True
+    label_names: tuple[str, ...] = ()
+    palette: tuple[tuple[int, int, int], ...] = ()
+    label_frames: bool = False
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the stored label maps' classes, in id order; empty where there are none."""
+        return self.condition.label_names or self.label_names
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-serialisable form; `from_dict` inverts it."""
@@ -34,7 +50,10 @@ class TaskMeta:
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "TaskMeta":
         """Build from `to_dict`'s form."""
-        return cls(**{**document, "condition": ConditionSpec.from_dict(document["condition"])})
+        own = {**document, "condition": ConditionSpec.from_dict(document["condition"])}
+        own["label_names"] = tuple(own.get("label_names", ()))
+        own["palette"] = tuple(tuple(colour) for colour in own.get("palette", ()))
+        return cls(**own)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import numpy as np
 from slimvid.data.clip import BODY_POINTS, FACE_POINTS, Clip
 from slimvid.errors import SlimvidError
 
-MAPS = ("edges", "landmarks", "labels", "instances", "keypoints", "densepose", "flow", "flow_valid")
+MAPS = ("image", "edges", "landmarks", "labels", "instances", "keypoints", "densepose", "flow", "flow_valid")
 _PNG_LEVEL = 4
 _ZSTD_LEVEL = 3
 

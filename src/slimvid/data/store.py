@@ -209,10 +209,9 @@ class PreparedTask:
         return value
 
     def _encode_condition(self, split: str, row: int) -> np.ndarray:
-        """uint8 [C, H, W]; of an image condition the frame itself is the source-domain picture."""
+        """uint8 [C, H, W]."""
         spec = self.meta.condition
-        stored = {"image": "frame"}
-        return spec.encode_bytes(**{n: self._decode(stored.get(n, n), split, row) for n in spec.needs})
+        return spec.encode_bytes(**{name: self._decode(name, split, row) for name in spec.needs})
 
     def _decode(self, name: str, split: str, row: int) -> np.ndarray | None:
         import pyarrow as pa

@@ -78,13 +78,13 @@ def _check_clip(meta: TaskMeta, clip: Clip, taken: set[str]) -> None:
             f"the task's size is {meta.width}x{meta.height}: make both the same"
         )
     for name in meta.condition.needs:
-        if name != "image" and getattr(clip, name) is None:
+        if getattr(clip, name) is None:
             raise SlimvidError(
                 f"task {meta.task}: clip {clip.name} has no {name}, which condition "
                 f"{meta.condition.kind!r} needs; add the files or choose another condition"
             )
-    if clip.labels is not None and meta.condition.label_names:
-        count = len(meta.condition.label_names)
+    if clip.labels is not None and meta.classes:
+        count = len(meta.classes)
         unknown = clip.labels[(clip.labels >= count) & (clip.labels != 255)]
         if unknown.size:
             raise SlimvidError(
