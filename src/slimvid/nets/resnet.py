@@ -17,13 +17,14 @@ from torch import Tensor, nn
 from slimvid.errors import SlimvidError
 from slimvid.nets.blocks import Norm, ResBlock, down, head, initialise, norm_layer, stem, up
 from slimvid.nets.checks import check_image, check_length, check_size, check_widths
+from slimvid.nets.framewise import FrameWise
 from slimvid.nets.separable import SeparableBlock, SeparableConv, SeparableUp
 
 PARTS = ("down", "blocks", "up")
 FIRST_BLOCK = 10  # index in ``model``
 
 
-class ResnetGenerator(nn.Module):
+class ResnetGenerator(FrameWise, nn.Module):
     """Image to image, both N x . x H x W in [-1, 1]; H and W multiples of 4, at least 8.
 
     Args:
@@ -65,14 +66,18 @@ class ResnetGenerator(nn.Module):
         )
         initialise(self)
 
+    def check_size(self, height: int, width: int) -> None:
+        """Raise SlimvidError unless both down-samplings divide the size and reflection padding fits."""
+        check_size("resnet generator", height, width, step=4, least=8)
+
     def forward(self, x: Tensor) -> Tensor:
         check_image("resnet generator", x, self.in_channels)
-        check_size("resnet generator", *x.shape[2:], step=4, least=8)
+        self.check_size(*x.shape[2:])
         return self.model(x)
 
     def example_inputs(self, height: int, width: int, device: str = "meta") -> tuple[Tensor, ...]:
         """Inputs of one frame at batch 1, for counting and timing."""
-        check_size("resnet generator", height, width, step=4, least=8)
+        self.check_size(height, width)
         return (torch.zeros(1, self.in_channels, height, width, device=device),)
 
 

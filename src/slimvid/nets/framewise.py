@@ -1,0 +1,43 @@
+"""Generators without memory, as a stream sees them: each frame from its own condition, nothing kept."""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+from slimvid.errors import SlimvidError
+
+
+class Drawn(NamedTuple):
+    """What a frame-wise generator draws for one frame: ``image`` N x 3 x H x W in [-1, 1]."""
+
+    image: Tensor
+
+
+class FrameWise:
+    """Gives an image-to-image network (all in [-1, 1]) the rollout that every stream asks for."""
+
+    past = 0  # previous frames that the network sees
+
+    def rollout(self, first: str = "zero") -> "FrameRollout":
+        """A stream over this network.
+
+        Raises:
+            SlimvidError: ``first`` asks for given or specially drawn first frames, which have no use here.
+        """
+        if first != "zero":
+            raise SlimvidError(f"first {first!r}: a generator without memory starts from nothing ('zero')")
+        return FrameRollout(self)
+
+
+class FrameRollout:
+    """The stream's state: none."""
+
+    def __init__(self, net: FrameWise):
+        self.net = net
+
+    def step(self, condition: Tensor) -> Drawn:
+        """Draw a frame from its condition, N x C x H x W in [0, 1] (the network reads 2 c - 1)."""
+        return Drawn(self.net(condition * 2 - 1))
+
+    def push(self, frame: Tensor) -> None:
+        """Later frames do not depend on earlier ones."""
