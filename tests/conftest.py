@@ -59,6 +59,43 @@ def tiny_task(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def looks_task(tmp_path_factory) -> Path:
+    """A prepared store whose conditions are pictures: the frames' negatives with red and blue exchanged."""
+    from dataclasses import replace
+
+    from slimvid.data.condition import ConditionSpec
+    from slimvid.data.store import TaskMeta, write_prepared
+
+    def clip(name: str, seed: int):
+        made = moving_clip(name, length=8, seed=seed)
+        return replace(made, image=(255 - made.frames)[..., ::-1].copy())
+
+    root = tmp_path_factory.mktemp("prepared") / "looks"
+    spec = ConditionSpec(kind="image")
+    meta = TaskMeta(task="looks", source="sliding noise", condition=spec, height=32, width=32, fps=10.0)
+    write_prepared(root, meta, {"train": [clip("a", 0), clip("b", 1)], "test": [clip("c", 2)]})
+    return root
+
+
+@pytest.fixture(scope="session")
+def recyclegan_settings():
+    """Settings of a RecycleGAN training that takes a second."""
+    from slimvid.config import RecycleGANSettings
+
+    return RecycleGANSettings(
+        width=8,
+        blocks=1,
+        iterations=4,
+        disc_width=8,
+        disc_layers=2,
+        lr=1e-3,
+        lambda_cycle=(10, 10),
+        precision="fp32",
+        save_every=2,
+    )
+
+
+@pytest.fixture(scope="session")
 def tiny_settings():
     """Settings of a training that takes a second."""
     from slimvid.config import TeacherSettings

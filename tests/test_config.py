@@ -56,3 +56,42 @@ def test_files_that_are_no_config_are_named(tmp_path):
     (tmp_path / "list.yaml").write_text("- 1")
     with pytest.raises(SlimvidError, match="holds no mapping"):
         config.load(tmp_path / "list.yaml")
+
+
+def two_teachers(**over):
+    document = yaml.safe_load((FOLDER / "smoke.yaml").read_text())
+    game = {"source": "world", "world": "city", "height": 32, "width": 48, "teacher": "recyclegan"}
+    document["tasks"]["viper2label"] = {**game, "translation": "game2label"}
+    document["recyclegan"] = {"iterations": 3, "lambda_content": [0, 0]}
+    return config.merge(document, over)
+
+
+def test_each_task_has_its_kind_of_teacher():
+    own = {"teacher_of": {"viper2label": {"lambda_spatial": [10, 0], "iterations": 5}}}
+    found = config.validate(two_teachers(**own), origin="test")
+    settings = found.teacher_settings("viper2label")
+    assert (settings.teacher, settings.given, settings.iterations) == ("recyclegan", 0, 5)
+    assert settings.lambda_spatial == (10, 0) and settings.lambda_unsup_cycle == (10, 10)
+    assert found.teacher_settings("sketch2face").teacher == "vid2vid"
+    again = config.validate(found.model_dump(mode="json"), origin="dumped")
+    assert again.teacher_settings("viper2label") == settings
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"recyclegan": None}, "tasks.viper2label.teacher is 'recyclegan', but there is no section"),
+        ({"teacher_of": {"viper2label": {"past": 2}}}, "past"),
+        ({"recyclegan": {"lambda_cycle": [1, -1]}}, "field recyclegan.lambda_cycle"),
+        ({"tasks": {"viper2label": {"world": "face"}}}, "`translation:` is for source 'viper' and for"),
+        ({"tasks": {"viper2label": {"source": "viper"}}}, "needs `path:`"),
+        (
+            {"tasks": {"viper2label": {"source": "viper", "path": "a", "translation": "game2camera"}}},
+            "`path_target:` is the other domain",
+        ),
+    ],
+)
+def test_errors_of_two_teachers_name_the_field(change, message):
+    with pytest.raises(SlimvidError) as error:
+        config.validate(two_teachers(**change), origin="test")
+    assert message in str(error.value) and "\n" not in str(error.value)

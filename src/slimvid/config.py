@@ -138,7 +138,7 @@ class RecycleGANSettings(Section):
     lambda_spatial: Pair = Field((10.0, 10.0), description="translation of the moved = moved translation")
     lambda_cycle: Pair = Field((0.0, 0.0), description="there and back, without motion")
     lambda_content: Pair = Field((1.0, 1.0), description="VGG features of frame and translation; needs `vgg`")
-    motion: float = Field(8.0, ge=0, description="standard deviation of the synthetic flow, pixels at 256 rows")
+    motion: float = Field(8.0, ge=0, description="deviation of the synthetic flow, pixels at 256 rows")
     shift: int = Field(10, ge=0, description="largest common shift of the synthetic flow, pixels at 256 rows")
     noise: float = Field(0.001, ge=0, description="noise added to moved frames; images are in [-1, 1]")
     enlarge: int = Field(30, ge=0, description="frames are enlarged by this, pixels at 256 rows, and cropped")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from slimvid.config import MethodSettings, TeacherSettings
+from slimvid.config import AnyTeacher, MethodSettings
 from slimvid.errors import SlimvidError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Job:
     options: dict[str, Any]
     plan: dict[str, Any]
     teacher: Path
-    teacher_settings: TeacherSettings
+    teacher_settings: AnyTeacher
     prepared: Path
     seed: int
     out: Path
@@ -49,10 +49,10 @@ class Job:
         """The method's options, type-checked; one clear error names the first field that does not fit."""
         return check(options, self.options, origin=f"methods.{self.row}.options")
 
-    def student_settings(self, changes: dict[str, Any]) -> TeacherSettings:
+    def student_settings(self, changes: dict[str, Any]) -> AnyTeacher:
         """The teacher's training settings with the student's ``changes`` laid on them."""
         merged = {**self.teacher_settings.model_dump(), **changes}
-        return check(TeacherSettings, merged, origin=f"methods.{self.row}.options.train")
+        return check(type(self.teacher_settings), merged, origin=f"methods.{self.row}.options.train")
 
 
 def check(model: type[T], document: dict[str, Any], *, origin: str) -> T:
@@ -76,7 +76,7 @@ def compress(
     task: str,
     row: str,
     settings: MethodSettings,
-    teacher_settings: TeacherSettings,
+    teacher_settings: AnyTeacher,
     seed: int,
     prepared: Path,
     teacher: Path,

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from slimvid import artifact
 from slimvid.data.store import PreparedTask
+from slimvid.nets.framewise import FrameWise
 from slimvid.runtime import Runtime
 from slimvid.teachers.sequences import Batch
 
@@ -19,23 +20,33 @@ class FrozenTeacher:
 
     A clip is drawn once, when a sequence first falls into it, and kept as bytes (so targets are multiples of
     1/127.5); beyond ``cache_mb`` the clips unused longest are forgotten and drawn again when needed.
+
+    An original without memory draws the batch's own conditions each time, so a student may see them cropped.
     """
 
     def __init__(self, path: Path, data: PreparedTask, runtime: Runtime, *, cache_mb: int = CACHE_MB):
         self.source, self.data, self.runtime = artifact.read(path), data, runtime
         self.net = self.source.module(runtime.device).requires_grad_(False)
-        self.first = self.source.plan["first"]
+        self.first = self.source.plan.get("first", "zero")
         self.limit = cache_mb * 2**20
         self.kept: OrderedDict[str, Tensor] = OrderedDict()
 
     def frames(self, batch: Batch) -> Tensor:
         """The teacher's frames at the time stamps of the batch: B x n x 3 x H x W in [-1, 1], no gradient."""
+        if isinstance(self.net, FrameWise):
+            return self._frame_wise(batch.conditions)
         picked = torch.stack([self._clip(name)[list(indices)] for name, indices in batch.places])
         return picked.to(self.runtime.device).float() / 127.5 - 1
 
     def provenance(self) -> dict[str, str]:
         """What a student says of its teacher."""
         return {"teacher_sha256": self.source.digest(), "teacher": self.source.method}
+
+    @torch.no_grad()
+    def _frame_wise(self, conditions: Tensor) -> Tensor:
+        with self.runtime.autocast():
+            drawn = self.net.rollout().step(conditions.flatten(0, 1)).image.float()
+        return drawn.unflatten(0, conditions.shape[:2])
 
     def _clip(self, name: str) -> Tensor:
         if name in self.kept:

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from slimvid.compress import Job
 from slimvid.compress.frozen import FrozenTeacher
-from slimvid.config import Section, TeacherSettings
+from slimvid.config import AnyTeacher, Section
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
+from slimvid.nets.framewise import Drawn
 from slimvid.nets.vid2vid import Output
+from slimvid.teachers import teacher_module
 from slimvid.teachers.sequences import Batch
-from slimvid.teachers.vid2vid import fit, generator_spec
 
 
 class Options(Section):
@@ -27,10 +28,10 @@ class Options(Section):
     train: dict = Field(default_factory=dict, description="changes to the original's training settings")
 
 
-def student_spec(settings: TeacherSettings, condition: ConditionSpec, options: Options) -> dict[str, Any]:
+def student_spec(settings: AnyTeacher, condition: ConditionSpec, options: Options) -> dict[str, Any]:
     """The original's spec with every width scaled (an even number of channels, at least 4)."""
     width = max(4, 2 * round(settings.width * options.width / 2))
-    return generator_spec(settings, condition, width=width)
+    return teacher_module(settings).generator_spec(settings, condition, width=width)
 
 
 def compress(job: Job) -> None:
@@ -38,7 +39,7 @@ def compress(job: Job) -> None:
     options = job.parse(Options)
     settings, data = job.student_settings(options.train), PreparedTask(job.prepared)
     teacher = FrozenTeacher(job.teacher, data, job.runtime)
-    fit(
+    teacher_module(settings).fit(
         task=job.task,
         method=job.row,
         spec=student_spec(settings, data.meta.condition, options),
@@ -63,5 +64,5 @@ class OutputDistillation:
     def begin(self, batch: Batch, *, index: int) -> None:
         self.targets = self.teacher.frames(batch)
 
-    def losses(self, t: int, drawn: Sequence[Tensor], out: Output) -> Mapping[str, Tensor]:
+    def losses(self, t: int, drawn: Sequence[Tensor], out: Output | Drawn) -> Mapping[str, Tensor]:
         return {"distill": self.weight * (out.image - self.targets[:, t]).abs().mean()}

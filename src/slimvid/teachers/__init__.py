@@ -1,1 +1,23 @@
-"""Training of originals: one module per teacher over a shared loop, shared losses and shared sequences."""
+"""Training of originals: one module per teacher over a shared loop, shared losses and shared sequences.
+
+A teacher's module holds
+
+    generator_spec(settings, condition, **changes)   the generator's architecture; ``width=`` scales it
+    train(task=, settings=, seed=, prepared=, out=, runtime=)                the original of a task
+    fit(task=, method=, spec=, settings=, plan=, data=, seed=, out=, runtime=, distiller=, provenance=)
+                                                     any generator under the original's losses: students
+
+and its settings are a section of the configuration whose ``teacher`` names the module.
+"""
+
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from slimvid.config import AnyTeacher
+
+
+def teacher_module(settings: "AnyTeacher") -> ModuleType:
+    """The module that trains the kind of teacher whose settings these are."""
+    return import_module(f"slimvid.teachers.{settings.teacher}")

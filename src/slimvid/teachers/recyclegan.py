@@ -1,0 +1,330 @@
+"""Training of Unsupervised RecycleGAN (Wang, Akash, Misu 2022), and of every student that has its losses.
+
+Two generators, F from source to target and B back, learn from single frames x and y drawn independently of
+one another: no pair is ever shown. W moves a picture by a synthetic flow (``synthetic_flow``), n is noise:
+
+    GAN               LSGAN, a PatchGAN per domain
+    unsup. cycle      | B(W F(x) + n) - W x |          and the same from y
+    unsup. spatial    | F(W x + n) - W F(x) |          and the same from y
+    cycle             | B F(x) - x |                   and the same from y   (off for viper2city)
+    content           MSE of VGG features of F(x) and x, and of B(y) and y   (off for labels; needs weights)
+
+The flow is one for the whole batch and the same on both sides of a term. The targets W F(x) are not detached:
+neither the paper's equations nor the release stop their gradient. The release moves by grid_sample without
+``align_corners``, whose default has changed since; ``nets.warp`` says it.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from slimvid import artifact
+from slimvid.config import RecycleGANSettings
+from slimvid.data.condition import ConditionSpec
+from slimvid.data.store import PreparedTask
+from slimvid.errors import SlimvidError
+from slimvid.files import sha256_json
+from slimvid.nets import build
+from slimvid.nets.framewise import Drawn
+from slimvid.nets.patchgan import PatchGan
+from slimvid.nets.resnet import resnet_spec
+from slimvid.nets.warp import warp
+from slimvid.runtime import Runtime, code_revision, library_versions
+from slimvid.teachers import loop
+from slimvid.teachers.content import content_loss
+from slimvid.teachers.losses import gan
+from slimvid.teachers.sequences import Batch
+from slimvid.teachers.synthetic_flow import ROWS, frame_noise, synthetic_flow
+
+DOMAINS = ("source", "target")
+
+
+class Distiller(Protocol):
+    """What a student adds to the originals' losses."""
+
+    def begin(self, batch: Batch, *, index: int) -> None:
+        """Run the teacher on the conditions that the student is about to translate."""
+
+    def losses(self, t: int, drawn: Sequence[Tensor], out: Drawn) -> Mapping[str, Tensor]:
+        """Named losses of the student's picture; ``t`` is 0 and ``drawn`` empty: there is no sequence."""
+
+
+class Way(NamedTuple):
+    """One direction of a step: from ``domain``'s frames ``real`` to ``fake`` in the other."""
+
+    domain: str
+    real: Tensor
+    fake: Tensor
+    there: nn.Module
+    back: nn.Module
+
+
+def generator_spec(
+    settings: RecycleGANSettings, condition: ConditionSpec, *, width: int | None = None, **changes: Any
+) -> dict[str, Any]:
+    """The generator's architecture spec (ResNet, instance normalisation), with a student's ``changes``.
+
+    The release's option defaults to 9 blocks; its scripts, and the papers' figures, have 6.
+    """
+    own = {"blocks": settings.blocks, "in_channels": condition.channels, **changes}
+    return resnet_spec(settings.width if width is None else width, **own)
+
+
+class RecycleGANTraining:
+    """Networks, optimisers and the step of one training."""
+
+    def __init__(
+        self,
+        *,
+        generator: nn.Module,
+        settings: RecycleGANSettings,
+        data: PreparedTask,
+        seed: int,
+        runtime: Runtime,
+        distiller: Distiller | None = None,
+    ):
+        self.settings, self.data, self.seed, self.runtime = settings, data, seed, runtime
+        self.distiller = distiller
+        condition = data.meta.condition
+        generator.check_size(data.meta.height, data.meta.width)
+        back = generator_spec(settings, condition, in_channels=3, out_channels=condition.channels)
+        judge = {"width": settings.disc_width, "layers": settings.disc_layers}
+        self.modules: dict[str, nn.Module] = {
+            "generator": generator,
+            "back": build(back),
+            "source_disc": PatchGan(condition.channels, **judge),
+            "target_disc": PatchGan(3, **judge),
+        }
+        self.content = content_loss(settings.vgg if any(settings.lambda_content) else None)
+        if self.content is not None and condition.channels != 3:
+            raise SlimvidError(
+                f"{data.meta.task}: the content loss compares pictures, but conditions have "
+                f"{condition.channels} channels; set recyclegan.lambda_content to [0, 0]"
+            )
+        for module in (*self.modules.values(), *([self.content] if self.content else [])):
+            module.to(runtime.device).train(module is not self.content)
+        self.optimisers = {name: loop.adam(m, settings.lr) for name, m in self.modules.items()}
+
+    def step(self, index: int) -> dict[str, Tensor]:
+        """One update of both generators, then of both discriminators; returns the losses."""
+        rng = np.random.default_rng([self.seed, index])
+        batch = sample_unpaired(
+            self.data,
+            rng,
+            batch=self.settings.batch,
+            enlarge=self.settings.enlarge,
+            device=self.runtime.device,
+        )
+        if self.distiller is not None:
+            self.distiller.begin(batch, index=index)
+        ways = self._translate(batch)
+        g, d = self._gan(ways)
+        for way in ways:
+            g |= self._motion(way, rng) | self._likeness(way)
+        if self.distiller is not None:
+            g |= self.distiller.losses(0, (), Drawn(ways[0].fake))
+        self._update(g, d)
+        return {name: value.detach() for name, value in (g | d).items()}
+
+    def _translate(self, batch: Batch) -> list[Way]:
+        """Both frames in the other's domain."""
+        forward, back = self.modules["generator"], self.modules["back"]
+        x, y = batch.conditions[:, 0] * 2 - 1, batch.frames[:, 0]
+        return [
+            Way("source", x, self._run(forward, x), forward, back),
+            Way("target", y, self._run(back, y), back, forward),
+        ]
+
+    def _run(self, net: nn.Module, picture: Tensor) -> Tensor:
+        with self.runtime.autocast():
+            return net(picture).float()
+
+    def _gan(self, ways: Sequence[Way]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """LSGAN of each translation among the other domain's frames; no pool of earlier ones (release)."""
+        g, d = {}, {}
+        for way, other in zip(ways, reversed(ways), strict=True):
+            net = self.modules[f"{other.domain}_disc"]
+            with self.runtime.autocast():
+                fake, real = net(way.fake), net(other.real)
+            g[f"gan_{other.domain}"] = gan([fake], real=True)
+            d[f"disc_{other.domain}"] = 0.5 * (gan([real], real=True) + gan([fake], real=False))
+        return g, d
+
+    def _motion(self, way: Way, rng: np.random.Generator) -> dict[str, Tensor]:
+        """Unsupervised cycle and spatial loss: pseudo-supervision from a flow that is known."""
+        s, number = self.settings, DOMAINS.index(way.domain)
+        losses = {}
+        if s.lambda_unsup_cycle[number]:
+            move = self._mover(rng, way.real)
+            returned = self._run(way.back, self._noisy(move(way.fake), rng))
+            error = F.l1_loss(returned, move(way.real))
+            losses[f"unsup_cycle_{way.domain}"] = s.lambda_unsup_cycle[number] * error
+        if s.lambda_spatial[number]:
+            move = self._mover(rng, way.real)
+            moved = self._run(way.there, self._noisy(move(way.real), rng))
+            losses[f"spatial_{way.domain}"] = s.lambda_spatial[number] * F.l1_loss(moved, move(way.fake))
+        return losses
+
+    def _likeness(self, way: Way) -> dict[str, Tensor]:
+        """Cycle and content loss, where they have a weight."""
+        s, number = self.settings, DOMAINS.index(way.domain)
+        losses = {}
+        if s.lambda_cycle[number]:
+            error = F.l1_loss(self._run(way.back, way.fake), way.real)
+            losses[f"cycle_{way.domain}"] = s.lambda_cycle[number] * error
+        if self.content is not None and s.lambda_content[number]:
+            losses[f"content_{way.domain}"] = s.lambda_content[number] * self.content(way.fake, way.real)
+        return losses
+
+    def _mover(self, rng: np.random.Generator, like: Tensor):
+        """W of one term: the same flow for every picture of the batch and for both sides."""
+        s, (n, _, h, w) = self.settings, like.shape
+        flow = synthetic_flow(rng, h, w, motion=s.motion, shift=s.shift).to(like.device).expand(n, -1, -1, -1)
+        return lambda picture: warp(picture, flow)
+
+    def _noisy(self, picture: Tensor, rng: np.random.Generator) -> Tensor:
+        return picture + frame_noise(rng, tuple(picture.shape), level=self.settings.noise).to(picture.device)
+
+    def _update(self, g: Mapping[str, Tensor], d: Mapping[str, Tensor]) -> None:
+        """Each discriminator sees each picture once: its graph serves the generators' loss and its own."""
+        for optimiser in self.optimisers.values():
+            optimiser.zero_grad(set_to_none=True)
+        names = ("generator", "back")
+        drawers = [p for n in names for p in self.modules[n].parameters() if p.requires_grad]
+        judges = [p for n, m in self.modules.items() if n not in names for p in m.parameters()]
+        torch.stack(list(g.values())).sum().backward(inputs=drawers, retain_graph=True)
+        torch.stack(list(d.values())).sum().backward(inputs=judges)
+        for optimiser in self.optimisers.values():
+            optimiser.step()
+
+
+def sample_unpaired(
+    task: PreparedTask, rng: np.random.Generator, *, batch: int, enlarge: int = 0, device: str = "cpu"
+) -> Batch:
+    """Conditions and frames of two independent draws from the training clips, B x 1 x . x H x W each.
+
+    Pictures are enlarged by ``enlarge`` pixels (at 256 rows) a side and cropped at random, as the release
+    loads 286 x 542 for crops of 256 x 512. ``places`` belong to the conditions; there is no flow (zeros).
+    """
+    margin = round(enlarge * task.meta.height / ROWS)
+    infos = task.clips("train")
+    total = np.cumsum([info.length for info in infos])
+
+    def draw(kind: str, low: float) -> tuple[Tensor, list[tuple[str, range]]]:
+        pictures, places = [], []
+        for number in rng.integers(total[-1], size=batch):
+            clip = int(np.searchsorted(total, number, side="right"))
+            at = int(number - (total[clip] - infos[clip].length))
+            window = task.window("train", infos[clip].name, [at], flow=False)
+            pictures.append(_crop(torch.from_numpy(getattr(window, kind)), margin, rng).clamp(low, 1))
+            places.append((infos[clip].name, range(at, at + 1)))
+        return torch.stack(pictures).to(device), places
+
+    conditions, places = draw("conditions", 0)
+    frames, _ = draw("frames", -1)
+    flow = frames.new_zeros(batch, 1, 2, *frames.shape[-2:])
+    return Batch(frames, conditions, flow, flow[:, :, :1], places)
+
+
+def _crop(picture: Tensor, margin: int, rng: np.random.Generator) -> Tensor:
+    """1 x C x H x W enlarged by ``margin`` a side, and a random H x W of it."""
+    if margin == 0:
+        return picture
+    h, w = picture.shape[-2:]
+    large = F.interpolate(picture, (h + margin, w + margin), mode="bicubic", align_corners=False)
+    y, x = rng.integers(margin + 1, size=2)
+    return large[..., y : y + h, x : x + w]
+
+
+def train(
+    *, task: str, settings: RecycleGANSettings, seed: int, prepared: Path, out: Path, runtime: Runtime
+) -> None:
+    """Train the original of a task and write its artifact to ``out``."""
+    data = PreparedTask(prepared)
+    fit(
+        task=task,
+        method="original",
+        spec=generator_spec(settings, data.meta.condition),
+        settings=settings,
+        plan={"kind": "every_frame"},
+        data=data,
+        seed=seed,
+        out=out,
+        runtime=runtime,
+    )
+
+
+def fit(
+    *,
+    task: str,
+    method: str,
+    spec: Mapping[str, Any],
+    settings: RecycleGANSettings,
+    plan: Mapping[str, Any],
+    data: PreparedTask,
+    seed: int,
+    out: Path,
+    runtime: Runtime,
+    distiller: Distiller | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Train a frame-wise generator of ``spec``, original or student, and write its artifact.
+
+    The way back has the original's architecture also for a student: it is a judge that is thrown away.
+    An interrupted run goes on from its last state; the state is deleted once the artifact is whole.
+    """
+    torch.manual_seed(int(np.random.SeedSequence([seed, 1]).generate_state(1)[0]))  # initial weights
+    training = RecycleGANTraining(
+        generator=build(dict(spec)),
+        settings=settings,
+        data=data,
+        seed=seed,
+        runtime=runtime,
+        distiller=distiller,
+    )
+    facts = {
+        "settings": settings.model_dump(mode="json"),
+        "data": {"source": data.meta.source, "sha256": data.digest},
+        "content_loss": _content_state(settings),
+        "seed": seed,
+        "runtime": {"device": runtime.device, "precision": runtime.precision, "threads": runtime.threads},
+        **(provenance or {}),
+    }
+    state = out / "state"
+    # The release's schedule reaches zero one epoch early: with no decay epochs, as its scripts have it, the
+    # whole last epoch changes no weight (2 epochs are 1, and 5 are 4). `iterations` counts steps that learn.
+    curves = loop.run(
+        training.step,
+        modules=training.modules,
+        optimisers=training.optimisers,
+        iterations=settings.iterations,
+        state=state,
+        identity=sha256_json({"spec": dict(spec), **facts}),
+        save_every=settings.save_every,
+        label=f"{task}/{method}/{seed}",
+        schedule=lambda i: loop.linear_decay(i, total=settings.iterations, decay_from=settings.decay_from),
+    )
+    loop.write_curves(out / "curves.parquet", curves)
+    artifact.save(
+        out,
+        task=task,
+        method=method,
+        spec=spec,
+        plan=plan,
+        condition=data.meta.condition.to_dict(),
+        provenance={**facts, "code": code_revision(), "libraries": library_versions()},
+        state=training.modules["generator"].state_dict(),
+    )
+    shutil.rmtree(state, ignore_errors=True)
+
+
+def _content_state(settings: RecycleGANSettings) -> str:
+    if not any(settings.lambda_content):
+        return "off: no weight"
+    return "on" if settings.vgg else "off: no VGG weights were given"

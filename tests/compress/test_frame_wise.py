@@ -1,0 +1,53 @@
+"""Methods on an original without memory: the same modules, no line of their own."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from slimvid.compress import compress
+from slimvid.compress.frozen import FrozenTeacher
+from slimvid.config import MethodSettings
+from slimvid.data.store import PreparedTask
+from slimvid.teachers.recyclegan import sample_unpaired, train
+
+
+@pytest.fixture(scope="module")
+def original(looks_task, recyclegan_settings, cpu, tmp_path_factory):
+    out = tmp_path_factory.mktemp("recyclegan") / "0"
+    train(task="looks", settings=recyclegan_settings, seed=0, prepared=looks_task, out=out, runtime=cpu)
+    return out
+
+
+def test_the_frozen_original_draws_what_the_student_sees(original, looks_task, cpu):
+    data = PreparedTask(looks_task)
+    teacher = FrozenTeacher(original, data, cpu)
+    batch = sample_unpaired(
+        data, np.random.default_rng(0), batch=2, enlarge=64
+    )  # crops: not the clip's pixels
+    targets = teacher.frames(batch)
+    assert targets.shape == (2, 1, 3, 32, 32) and not targets.requires_grad
+    alone = teacher.net(batch.conditions[1] * 2 - 1)
+    assert torch.allclose(targets[1], alone, atol=1e-5)
+
+
+def test_uniform_narrows_it_and_learns_from_it(original, looks_task, recyclegan_settings, cpu, tmp_path):
+    compress(
+        task="looks",
+        row="uniform",
+        settings=MethodSettings(method="uniform", options={"width": 0.5, "train": {"iterations": 2}}),
+        teacher_settings=recyclegan_settings,
+        seed=0,
+        prepared=looks_task,
+        teacher=original,
+        out=tmp_path,
+        runtime=cpu,
+    )
+    document = json.loads((tmp_path / "translator.json").read_text())
+    assert document["spec"]["stem"] == [4, 8, 16] and document["spec"]["kind"] == "resnet"
+    assert document["provenance"]["teacher"] == "original"
+    assert document["provenance"]["settings"]["iterations"] == 2
+    import pyarrow.parquet as pq
+
+    assert "distill" in pq.read_table(tmp_path / "curves.parquet").column_names

@@ -1,0 +1,187 @@
+"""RecycleGAN's training: unpaired, the paper's losses, resumable; its artifact streams."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from slimvid import nets
+from slimvid.data.condition import ConditionSpec
+from slimvid.data.store import PreparedTask
+from slimvid.errors import SlimvidError
+from slimvid.infer.translator import Translator
+from slimvid.nets.warp import warp
+from slimvid.teachers import content, teacher_module
+from slimvid.teachers.recyclegan import RecycleGANTraining, Way, generator_spec, sample_unpaired, train
+
+
+def training_of(task, settings, runtime):
+    torch.manual_seed(0)
+    data = PreparedTask(task)
+    net = nets.build(generator_spec(settings, data.meta.condition))
+    return RecycleGANTraining(generator=net, settings=settings, data=data, seed=0, runtime=runtime)
+
+
+@pytest.fixture
+def training(looks_task, recyclegan_settings, cpu):
+    return training_of(looks_task, recyclegan_settings, cpu)
+
+
+@pytest.fixture
+def original(looks_task, recyclegan_settings, cpu, tmp_path):
+    out = tmp_path / "0"
+    train(task="looks", settings=recyclegan_settings, seed=0, prepared=looks_task, out=out, runtime=cpu)
+    return out
+
+
+def test_training_brings_the_cycle_down(training):
+    losses = [training.step(index) for index in range(60)]
+    cycles = [float(step["cycle_source"] + step["unsup_cycle_source"]) for step in losses]
+    assert np.mean(cycles[-10:]) < 0.6 * np.mean(cycles[:3])
+
+
+def test_every_loss_of_the_paper_is_there_and_moves_its_network(training):
+    before = {n: [p.clone() for p in m.parameters()] for n, m in training.modules.items()}
+    losses = training.step(0)
+    domains = ("source", "target")
+    terms = ("gan", "disc", "unsup_cycle", "spatial", "cycle")  # content needs weights
+    assert set(losses) == {f"{term}_{domain}" for term in terms for domain in domains}
+    for name, module in training.modules.items():
+        moved = [not torch.equal(a, b) for a, b in zip(before[name], module.parameters(), strict=True)]
+        assert any(moved), name
+
+
+def test_terms_without_weight_are_not_computed(looks_task, recyclegan_settings, cpu):
+    """viper2label: unsupervised cycle of the labels only, spatial of the video only (release)."""
+    changes = {"lambda_unsup_cycle": (0.0, 10.0), "lambda_spatial": (10.0, 0.0), "lambda_cycle": (0.0, 0.0)}
+    losses = training_of(looks_task, recyclegan_settings.model_copy(update=changes), cpu).step(0)
+    assert {n for n in losses if not n.startswith(("gan", "disc"))} == {
+        "unsup_cycle_target",
+        "spatial_source",
+    }
+
+
+def test_motion_terms_are_the_papers_equations(training, monkeypatch):
+    """With |B(W F(x)) - W x| and |F(W x) - W F(x)| written out for known networks and flow."""
+    flow = torch.full((1, 2, 32, 32), 2.0)
+    monkeypatch.setattr("slimvid.teachers.recyclegan.synthetic_flow", lambda *a, **k: flow)
+    training.settings = training.settings.model_copy(update={"noise": 0.0})
+    blur = nn.AvgPool2d(3, 1, 1, count_include_pad=False)
+    there, back = lambda x: -blur(x), lambda x: 0.5 * x
+    real = torch.rand(2, 3, 32, 32) * 2 - 1
+    losses = training._motion(Way("source", real, there(real), there, back), np.random.default_rng(0))
+    moved = warp(real, flow.expand(2, -1, -1, -1))
+    translated = warp(there(real), flow.expand(2, -1, -1, -1))
+    unsup = 10 * (0.5 * translated - moved).abs().mean()
+    spatial = 10 * (-blur(moved) - translated).abs().mean()
+    assert losses["unsup_cycle_source"].item() == pytest.approx(unsup.item(), rel=1e-5)
+    assert losses["spatial_source"].item() == pytest.approx(spatial.item(), rel=1e-5)
+    assert spatial > 0  # the blurred edge does not move with the frame's border
+
+
+def test_spatial_target_is_not_detached(training):
+    real = torch.rand(1, 3, 32, 32)
+    fake = torch.zeros(1, 3, 32, 32, requires_grad=True)
+    net = lambda x: x.detach() * 0 + 1  # noqa: E731
+    losses = training._motion(Way("source", real, fake, net, net), np.random.default_rng(0))
+    (gradient,) = torch.autograd.grad(losses["spatial_source"], fake)
+    assert gradient.abs().sum() > 0
+
+
+def test_draws_of_the_two_domains_are_independent(looks_task):
+    data = PreparedTask(looks_task)
+    rng = np.random.default_rng(0)
+    paired = 0
+    for _ in range(40):
+        batch = sample_unpaired(data, rng, batch=1)
+        (name, indices) = batch.places[0]
+        wanted = torch.from_numpy(data.window("train", name, indices, flow=False).conditions)
+        assert torch.equal(batch.conditions[0], wanted)
+        truth = torch.from_numpy(data.window("train", name, indices, flow=False).frames)
+        paired += torch.equal(batch.frames[0], truth)
+    assert paired < 12  # one in 16 by chance
+
+
+def test_enlarged_crops_keep_size_and_range(looks_task):
+    batch = sample_unpaired(PreparedTask(looks_task), np.random.default_rng(0), batch=3, enlarge=64)
+    assert batch.conditions.shape == batch.frames.shape == (3, 1, 3, 32, 32)
+    assert batch.conditions.min() >= 0 and batch.conditions.max() <= 1
+    assert -1 <= batch.frames.min() < -0.5 and batch.frames.max() <= 1
+
+
+def test_a_killed_run_ends_with_the_same_bytes(
+    original, looks_task, recyclegan_settings, cpu, tmp_path, monkeypatch
+):
+    def run(out):
+        train(task="looks", settings=recyclegan_settings, seed=0, prepared=looks_task, out=out, runtime=cpu)
+
+    step, calls = RecycleGANTraining.step, []
+
+    def dying(self, index):
+        calls.append(index)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return step(self, index)
+
+    monkeypatch.setattr(RecycleGANTraining, "step", dying)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed")
+    run(tmp_path / "killed")
+    assert calls == [0, 1, 2, 3, 2, 3]
+    for name in ("weights.safetensors", "translator.json", "curves.parquet"):
+        assert (tmp_path / "killed" / name).read_bytes() == (original / name).read_bytes()
+    assert not (tmp_path / "killed/state").exists()
+
+
+def test_the_artifact_streams_without_memory(original, looks_task, cpu):
+    document = json.loads((original / "translator.json").read_text())
+    assert document["spec"]["kind"] == "resnet" and document["plan"] == {"kind": "every_frame"}
+    assert document["provenance"]["content_loss"] == "off: no VGG weights were given"
+    from slimvid import artifact
+
+    translator = Translator(artifact.read(original), cpu)
+    data = PreparedTask(looks_task)
+    conditions = [data.condition("test", "c", i) for i in range(4)]
+    drawn = list(translator.stream(conditions))
+    assert [frame.shape for frame in drawn] == [(32, 32, 3)] * 4
+    alone = list(translator.stream(conditions[3:]))
+    assert np.array_equal(drawn[3], alone[0])
+
+
+def test_first_frames_make_no_sense_here(training):
+    with pytest.raises(SlimvidError, match="first 'real'"):
+        training.modules["generator"].rollout(first="real")
+
+
+def test_label_channels_are_translated_too(recyclegan_settings):
+    """Conditions need not be pictures: the way back draws as many channels as they have."""
+    spec = generator_spec(
+        recyclegan_settings, ConditionSpec(kind="labels", label_names=("a", "b")), width=4, blocks=2
+    )
+    assert (spec["in_channels"], spec["stem"], len(spec["inner"])) == (2, (4, 8, 16), 2)
+
+
+def test_content_loss_reads_weights_and_refuses_others(tmp_path):
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    state = nn.Sequential(*content._layers()).state_dict()
+    assert [k for k in state if k.endswith("weight")][-1] == "51.weight"  # relu5_4 is layer 52
+    save_file(state, tmp_path / "vgg.safetensors")
+    loss = content.content_loss(tmp_path / "vgg.safetensors")
+    a, b = torch.rand(2, 1, 3, 32, 32)
+    a.requires_grad_()
+    assert loss(a, a).item() == 0 < loss(a, b).item()
+    assert torch.autograd.grad(loss(a, b), a)[0].abs().sum() > 0
+    with pytest.raises(SlimvidError, match="no such file"):
+        content.content_loss(tmp_path / "none.pth")
+    save_file({"0.weight": torch.zeros(1)}, tmp_path / "wrong.safetensors")
+    with pytest.raises(SlimvidError, match=r"wrong\.safetensors: not normalised VGG-19"):
+        content.content_loss(tmp_path / "wrong.safetensors")
+
+
+def test_settings_name_their_teachers_module(recyclegan_settings, tiny_settings):
+    assert teacher_module(recyclegan_settings).__name__ == "slimvid.teachers.recyclegan"
+    assert teacher_module(tiny_settings).__name__ == "slimvid.teachers.vid2vid"
