@@ -128,7 +128,6 @@ def train_evaluator(task: Task, config: ConfigFiles = None, log: LogFile = None)
     with _job(config, log) as settings:
         from slimvid.measure.evaluator import train_evaluator as run
 
-        _runtime(settings, precision="fp32")
         run(paths.prepared(task), settings.measure, paths.evaluator(task))
 
 
@@ -136,11 +135,11 @@ def train_evaluator(task: Task, config: ConfigFiles = None, log: LogFile = None)
 def train_teacher(task: Task, seed: Seed, config: ConfigFiles = None, log: LogFile = None) -> None:
     """Train the original translator of a task; a killed run resumes."""
     with _job(config, log) as settings:
-        from slimvid.teachers.vid2vid import train
+        from slimvid.teachers import teacher_module
 
         _section(settings.tasks, task, "tasks")
         teacher = settings.teacher_settings(task)
-        train(
+        teacher_module(teacher).train(
             task=task,
             settings=teacher,
             seed=seed,
@@ -176,7 +175,9 @@ def select_keyframes(task: Task, method: Method, config: ConfigFiles = None, log
     """Choose the key-frames of a task's test clips under a method's plan."""
     with _job(config, log) as settings:
         from slimvid.infer.keyframes import select_keyframes as run
+        from slimvid.runtime import set_threads
 
+        set_threads(settings.threads)
         run(paths.prepared(task), _plan(settings, method), paths.keyframes(task, method))
 
 
@@ -205,7 +206,9 @@ def interpolate(
     """Complete clips of which only key-frames were drawn."""
     with _job(config, log) as settings:
         from slimvid.infer.interpolate import interpolate as run
+        from slimvid.runtime import set_threads
 
+        set_threads(settings.threads)
         run(
             paths.generated(task, method, seed),
             paths.prepared(task),
@@ -256,7 +259,6 @@ def measure_quality(
     with _job(config, log) as settings:
         from slimvid.measure.quality import measure_quality as run
 
-        _runtime(settings, precision="fp32")
         run(
             _frames(settings, task, method, seed),
             paths.prepared(task),
@@ -273,14 +275,29 @@ def strip(task: Task, config: ConfigFiles = None, log: LogFile = None) -> None:
         from slimvid.report.strips import write_strip
 
         seed = settings.seeds[0]
-        rows = [(m, _frames(settings, task, m, seed)) for m in settings.table1.methods]
-        write_strip(paths.prepared(task), rows, paths.strip(task))
+        methods = settings.table1.methods
+        rows = [(m, _frames(settings, task, m, seed)) for m in methods]
+        marks = {m: file for m in methods if (file := _keyframes(settings, task, m)) is not None}
+        write_strip(paths.prepared(task), rows, paths.strip(task), key_frames=marks)
 
 
 @app.command()
-def table(config: ConfigFiles = None, log: LogFile = None) -> None:
+def table(
+    config: ConfigFiles = None,
+    log: LogFile = None,
+    from_mlflow: Annotated[
+        Path | None, typer.Option(help="write the CSV here instead, made from MLflow's runs alone")
+    ] = None,
+) -> None:
     """Write the main comparison, results/table1.csv and .md, from the measures."""
     with _job(config, log) as settings:
+        if from_mlflow is not None:
+            from slimvid.files import atomic_path
+            from slimvid.track import rebuild_table1
+
+            with atomic_path(from_mlflow) as temporary:
+                temporary.write_text(rebuild_table1(settings), encoding="utf-8", newline="\n")
+            return
         from slimvid.report.table1 import write_table1
 
         strips = {task: paths.strip(task) for task in settings.table1.tasks}

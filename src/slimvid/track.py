@@ -30,7 +30,7 @@ STORE = "sqlite:///mlflow.db"
 EXPERIMENT = "slimvid"
 TABLE = "table1"
 CURVE_POINTS = 100  # points kept of a loss curve
-PARAM_LIMIT, BATCH = 6000, 100  # MLflow's limits: characters of a parameter, parameters of a call
+PARAM_LIMIT, NOTE_LIMIT, BATCH = 6000, 8000, 100  # MLflow's: characters of a parameter, of a tag; a call's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +74,10 @@ def track_table(config: Config, record: Path, *, store: str = STORE) -> None:
     _supersede(client, experiment, config, keep={parent, *runs.values()})
     if is_new:
         _log_table(client, parent, config, measures)
+        for task in config.table1.tasks:
+            first = [row for row in rows if row.task == task and row.seed == config.seeds[0]]
+            _log_clip(client, parent, task, [(row.method, row.frames) for row in first])
+            client.log_artifact(parent, str(paths.strip(task)), "strips")
         client.set_terminated(parent)
     write_json(record, {"store": store, "experiment": experiment, "table": parent, "runs": runs})
 
@@ -251,7 +255,7 @@ def _track_row(client: "MlflowClient", experiment: str, parent: str, config: Con
         for family in paths.FAMILIES:
             source = paths.measure(row.task, row.method, row.seed, family)
             client.log_artifact(run, str(source), "measures")
-        _log_clip(client, run, row)
+        _log_clip(client, run, row.task, [(row.method, row.frames)])
         client.set_terminated(run)
     return run
 
@@ -287,12 +291,12 @@ def _curves(row: Row) -> Iterator[tuple[str, int, float]]:
     """Loss curves as (``loss/<name>``, step, value), thinned; nothing where the training left none."""
     import math
 
-    import pyarrow.parquet as parquet
+    from pyarrow.parquet import ParquetFile
 
     path = paths.training_files(row.task, row.method, row.seed)["curves"]
     if not path.is_file():
         return
-    columns = parquet.read_table(path).to_pydict()
+    columns = ParquetFile(path).read().to_pydict()
     steps = columns.pop("step", None) or range(len(next(iter(columns.values()), ())))
     for name, values in columns.items():
         kept = [(s, v) for s, v in zip(steps, values, strict=True) if v is not None and math.isfinite(v)]
@@ -318,37 +322,16 @@ def _log_dataset(client: "MlflowClient", run: str, task: str) -> None:
     client.log_inputs(run, [DatasetInput(dataset, context)])
 
 
-def _log_clip(client: "MlflowClient", run: str, row: Row) -> None:
-    """The row's first test clip as a video."""
+def _log_clip(client: "MlflowClient", run: str, task: str, rows: list[tuple[str, Path]]) -> None:
+    """One held-out clip as a video: condition, the rows, truth."""
     import tempfile
 
-    from slimvid.data.archive import FrameArchive
-    from slimvid.data.store import PreparedTask
+    from slimvid.report.video_grid import write_comparison_video
 
-    archive = FrameArchive(row.frames)
-    clip = archive.clips()[0]
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{clip}.mp4"
-        frames = (archive.frame(clip, index) for index in archive.indices(clip))
-        _write_video(path, frames, fps=PreparedTask(paths.prepared(row.task)).meta.fps)
+        path = Path(folder) / f"{task}.mp4"
+        write_comparison_video(paths.prepared(task), rows, path)
         client.log_artifact(run, str(path), "clips")
-
-
-def _write_video(path: Path, frames: Iterator[Any], *, fps: float) -> None:
-    """Encode uint8 RGB frames as H.264; odd sizes lose their last row or column, which 4:2:0 cannot hold."""
-    from fractions import Fraction
-
-    import av
-
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-        stream.pix_fmt, stream.options = "yuv420p", {"crf": "18"}
-        for index, picture in enumerate(frames):
-            even = picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]
-            if index == 0:
-                stream.height, stream.width = even.shape[:2]
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
-        container.mux(stream.encode())
 
 
 def _log_table(client: "MlflowClient", parent: str, config: Config, measures: Measures) -> None:
@@ -359,12 +342,10 @@ def _log_table(client: "MlflowClient", parent: str, config: Config, measures: Me
 
     frame = table1(config, measures)
     client.log_table(parent, frame.astype(str), "table1.json")
-    strips = {task: paths.strip(task) for task in config.table1.tasks}
     with tempfile.TemporaryDirectory() as folder:
         csv, markdown = Path(folder) / "table1.csv", Path(folder) / "table1.md"
         write_table1(config, measures, csv, markdown)
-        client.set_tag(parent, "mlflow.note.content", markdown.read_text(encoding="utf-8"))
+        text = markdown.read_text(encoding="utf-8")
+        client.set_tag(parent, "mlflow.note.content", text[:NOTE_LIMIT].rsplit("\n\n", 1)[0])
         client.log_artifact(parent, str(csv))
         client.log_artifact(parent, str(markdown))
-    for strip in strips.values():
-        client.log_artifact(parent, str(strip), "strips")

@@ -43,6 +43,7 @@ KEYFRAME_METHODS = [
     m for m, s in SETTINGS.methods.items() if s.plan.kind == "keyframes"
 ]
 TABLE = SETTINGS.table1
+MARKED = [m for m in TABLE.methods if m in KEYFRAME_METHODS]
 
 
 wildcard_constraints:
@@ -68,11 +69,16 @@ def footage(wildcards):
 
 
 def teacher_code(wildcards):
-    return code("teachers.vid2vid", "nets.vid2vid")
+    return code(teacher_module(wildcards))
 
 
 def method_code(wildcards):
-    return code(SOURCES[SETTINGS.methods[wildcards.method].method], "nets.vid2vid")
+    method = SETTINGS.methods[wildcards.method].method
+    return code(SOURCES[method], teacher_module(wildcards))
+
+
+def teacher_module(wildcards):
+    return f"teachers.{SETTINGS.teacher_settings(wildcards.task).teacher}"
 
 
 def code(*modules):
@@ -126,6 +132,10 @@ def frames_input(wildcards):
 
 def strip_frames(wildcards):
     return [frames_of(wildcards.task, m, SETTINGS.seeds[0]) for m in TABLE.methods]
+
+
+def strip_keyframes(wildcards):
+    return [str(paths.keyframes(wildcards.task, m)) for m in MARKED]
 
 
 ROWS = [(t, m, s) for t in TABLE.tasks for m in TABLE.methods for s in SETTINGS.seeds]

@@ -1,3 +1,12 @@
+EVALUATOR_FIELDS = (
+    "window",
+    "window_stride",
+    "segmenter_iterations",
+    "inception",
+    "i3d",
+)
+
+
 rule train_evaluator:
     input:
         **paths.prepared_files("{task}"),
@@ -16,7 +25,7 @@ rule train_evaluator:
         gpu=GPU,
     params:
         config=config_file,
-        reads=measure_reads("segmenter_iterations"),
+        reads=measure_reads(*EVALUATOR_FIELDS),
     message:
         "Training the evaluator of {wildcards.task}"
     shell:
@@ -96,7 +105,7 @@ rule measure_quality:
         mem_mb=3000,
     params:
         config=config_file,
-        reads=measure_reads("window", "window_stride", "bootstrap", "inception", "i3d"),
+        reads=measure_reads(*EVALUATOR_FIELDS, "bootstrap"),
     message:
         "Measuring the frames of {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
     shell:

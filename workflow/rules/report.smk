@@ -2,6 +2,7 @@ rule strip:
     input:
         **paths.prepared_files("{task}"),
         frames=strip_frames,
+        keyframes=strip_keyframes,
     output:
         strip=report(
             paths.strip("{task}"),
