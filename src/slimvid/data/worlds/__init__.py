@@ -6,8 +6,8 @@ Three worlds, chosen by ``settings.world``:
 * ``city`` (segmentation2city): a drive through a street; label maps, instances.
 * ``body`` (pose2body): a dancing person; BODY_25 key-points and the exact body-part map.
 
-All give backward optical flow that is exact by construction, with a validity mask. The look is drawn from small
-families that the condition shows (each world's module says how), so that a held-out clip can be drawn.
+All give backward optical flow that is exact by construction, with a validity mask. The look is drawn from
+small families that the condition shows (each world's module says how), so that a held-out clip can be drawn.
 Everything follows from (seed, world, split, clip number); the same settings give the same bytes.
 """
 
@@ -44,8 +44,8 @@ def clips(settings) -> dict[str, Iterator[Clip]]:
     """Render a task: ``{"train": ..., "test": ...}``, clips one by one as they are asked for.
 
     Args:
-        settings: `slimvid.config.TaskSettings` with world, height and width (64..512 px is what the worlds are
-            made for; they need not be equal), fps, clip_frames, train_clips, test_clips, seed.
+        settings: `slimvid.config.TaskSettings` with world, height and width (the worlds are made for
+            64..512 px, which need not be equal), fps, clip_frames, train_clips, test_clips, seed.
 
     Raises:
         SlimvidError: unknown world.

@@ -12,8 +12,8 @@ studio                   the same for all clips of a task (drawn from the task's
 light                    from the upper left
 =======================  ========================================================================
 
-What stays free: folds and grain of the cloth, tone within +-3 %. The camera stands still, as in the dance videos
-of the vid2vid protocol; flow of the background is zero, except that moving shadows are marked invalid.
+What stays free: folds and grain of the cloth, tone within +-3 %. The camera stands still, as in the
+dance videos of the vid2vid protocol; the background's flow is zero, and moving shadows are marked invalid.
 """
 
 from typing import NamedTuple
@@ -22,7 +22,8 @@ import numpy as np
 
 from slimvid.data.clip import Clip
 from slimvid.data.worlds import body_look as look
-from slimvid.data.worlds.body_shape import PARTS, Bones, columns, dance, profile, skeleton, tube
+from slimvid.data.worlds.body_bones import Bones, dance, skeleton
+from slimvid.data.worlds.body_shape import PARTS, columns, profile, tube
 from slimvid.data.worlds.canvas import Atlas, Facets, Renderer, triangle_matrices
 from slimvid.data.worlds.mesh import grid, lambert, shaded
 from slimvid.data.worlds.motion import wander
@@ -90,9 +91,13 @@ class _Dancer:
         self.inverse_flat = np.linalg.inv(triangle_matrices(np.concatenate(flats)))
         count = len(texture)
         self.facets = Facets(
-            texture=np.array(texture), to_texture=np.tile(np.eye(3), (count, 1, 1)), surface=np.array(surface),
-            label=np.array(label), instance=np.minimum(np.arange(count), 1), receives=np.array(receives),
-        )  # fmt: skip
+            texture=np.array(texture),
+            to_texture=np.tile(np.eye(3), (count, 1, 1)),
+            surface=np.array(surface),
+            label=np.array(label),
+            instance=np.minimum(np.arange(count), 1),
+            receives=np.array(receives),
+        )
         self.renderer = Renderer(height=self.height, width=self.width, atlas=atlas, facets=self.facets)
 
     def to_pixels(self, points: np.ndarray, x: float) -> np.ndarray:
@@ -124,7 +129,7 @@ class _Dancer:
         return view, flow, valid, self._keypoints(bones, shift)
 
     def _keypoints(self, bones: Bones, shift: float) -> np.ndarray:
-        """BODY_25 with confidence 1, and 0 for an eye or ear that is turned away or a point out of the picture."""
+        """BODY_25 with confidence 1; 0 for an eye or ear turned away and for points out of the picture."""
         xy = self.to_pixels(bones.points, shift)
         sure = np.ones(25)
         centre = bones.start["head"] + 0.5 * bones.along["head"]
@@ -157,7 +162,7 @@ class _Dancer:
         return blurred(shade, max(0.7, self.height / 90))
 
     def surface_map(self, view) -> np.ndarray:
-        """IUV-like map uint8 [H, W, 3]: part number 0..24 spread over 0..255, then material u, v; 0 outside."""
+        """IUV-like map uint8 [H, W, 3]: part 0..24 spread over 0..255, then material u and v; 0 outside."""
         ids = view.ids
         rows = view.inverses.reshape(-1, 9)[:, :6].take(ids, axis=0)
         x, y = np.arange(self.width)[None], np.arange(self.height)[:, None]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slimvid.data.worlds.body_shape import Figure
+from slimvid.data.worlds.body_bones import Figure
 from slimvid.data.worlds.texture import (
     Colour,
     blurred,
@@ -38,36 +38,60 @@ class Outfit:
 
 OUTFITS = {
     "jeans": Outfit(
-        upper=("plain", (226, 226, 220), (226, 226, 220)), lower=("plain", (58, 84, 132), (58, 84, 132)),
-        sleeve=0.7, leg=2.0, shoe=(206, 60, 52), hair=(84, 58, 40),
+        upper=("plain", (226, 226, 220), (226, 226, 220)),
+        lower=("plain", (58, 84, 132), (58, 84, 132)),
+        sleeve=0.7,
+        leg=2.0,
+        shoe=(206, 60, 52),
+        hair=(84, 58, 40),
         figure={"tall": 1.0, "baggy": 0.15, "shoulders": 1.05, "skirt": 0.0, "flare": 0.0, "hair": "crop"},
     ),
     "dress": Outfit(
-        upper=("dots", (186, 40, 66), (246, 226, 214)), lower=("dots", (186, 40, 66), (246, 226, 214)),
-        sleeve=0.3, leg=0.0, shoe=(60, 30, 40), hair=(52, 36, 32),
+        upper=("dots", (186, 40, 66), (246, 226, 214)),
+        lower=("dots", (186, 40, 66), (246, 226, 214)),
+        sleeve=0.3,
+        leg=0.0,
+        shoe=(60, 30, 40),
+        hair=(52, 36, 32),
         figure={"tall": 0.94, "baggy": 0.0, "shoulders": 0.88, "skirt": 0.34, "flare": 0.215, "hair": "long"},
     ),
     "tracksuit": Outfit(
-        upper=("stripes", (40, 96, 84), (232, 232, 220)), lower=("plain", (34, 70, 64), (34, 70, 64)),
-        sleeve=2.0, leg=2.0, shoe=(236, 236, 232), hair=(226, 168, 48),
+        upper=("stripes", (40, 96, 84), (232, 232, 220)),
+        lower=("plain", (34, 70, 64), (34, 70, 64)),
+        sleeve=2.0,
+        leg=2.0,
+        shoe=(236, 236, 232),
+        hair=(226, 168, 48),
         figure={"tall": 0.97, "baggy": 0.9, "shoulders": 1.08, "skirt": 0.0, "flare": 0.0, "hair": "cap"},
     ),
     "shorts": Outfit(
-        upper=("zigzag", (238, 176, 56), (196, 84, 48)), lower=("plain", (70, 66, 84), (70, 66, 84)),
-        sleeve=0.2, leg=0.85, shoe=(70, 120, 180), hair=(186, 120, 66),
+        upper=("zigzag", (238, 176, 56), (196, 84, 48)),
+        lower=("plain", (70, 66, 84), (70, 66, 84)),
+        sleeve=0.2,
+        leg=0.85,
+        shoe=(70, 120, 180),
+        hair=(186, 120, 66),
         figure={"tall": 0.92, "baggy": 0.0, "shoulders": 0.92, "skirt": 0.0, "flare": 0.0, "hair": "bun"},
     ),
     "skirt": Outfit(
-        upper=("knit", (112, 78, 140), (84, 54, 112)), lower=("check", (64, 60, 66), (212, 196, 160)),
-        sleeve=2.0, leg=0.0, shoe=(40, 34, 36), hair=(206, 176, 120),
+        upper=("knit", (112, 78, 140), (84, 54, 112)),
+        lower=("check", (64, 60, 66), (212, 196, 160)),
+        sleeve=2.0,
+        leg=0.0,
+        shoe=(40, 34, 36),
+        hair=(206, 176, 120),
         figure={"tall": 0.95, "baggy": 0.2, "shoulders": 0.9, "skirt": 0.19, "flare": 0.15, "hair": "bob"},
     ),
     "disco": Outfit(
-        upper=("check", (52, 96, 160), (240, 208, 96)), lower=("plain", (206, 190, 164), (206, 190, 164)),
-        sleeve=1.1, leg=2.0, shoe=(120, 76, 40), hair=(46, 36, 34),
+        upper=("check", (52, 96, 160), (240, 208, 96)),
+        lower=("plain", (206, 190, 164), (206, 190, 164)),
+        sleeve=1.1,
+        leg=2.0,
+        shoe=(120, 76, 40),
+        hair=(46, 36, 34),
         figure={"tall": 1.02, "baggy": 0.4, "shoulders": 1.0, "skirt": 0.0, "flare": 0.0, "hair": "afro"},
     ),
-}  # fmt: skip
+}
 
 
 def figure(outfit: Outfit, stocky: float) -> Figure:
@@ -82,7 +106,7 @@ def tone(stocky: float) -> np.ndarray:
 
 
 def textures(rng: np.random.Generator, outfit: Outfit, skin: np.ndarray, size: int) -> dict[str, np.ndarray]:
-    """One picture per part, wrapped around its tube (columns: back, left... front in the middle; rows: along)."""
+    """One picture per part, wrapped around its tube: the back at both sides, the front in the middle."""
     bare = _bare(rng, size, skin)
     upper, lower = (fabric(rng, size * 2, *c, scale=9) for c in (outfit.upper, outfit.lower))
     top = lambda n: _piece(rng, upper, size, n)  # noqa: E731
@@ -240,8 +264,13 @@ def _floor(rng, height, width):
     u = ((x / width - 0.5) / depth * 0.55 + 0.5) * 511
     import cv2
 
-    return cv2.remap(planks, u.astype(np.float32), (255 * (1 - 0.35 / depth)).astype(np.float32), cv2.INTER_LINEAR,
-                     borderMode=cv2.BORDER_REFLECT)  # fmt: skip
+    return cv2.remap(
+        planks,
+        u.astype(np.float32),
+        (255 * (1 - 0.35 / depth)).astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT,
+    )
 
 
 def _window(rng, picture, x, y, w, h):

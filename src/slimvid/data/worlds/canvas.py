@@ -38,7 +38,7 @@ def triangle_matrices(points: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Atlas:
-    """All textures of a clip in one picture, each with its smaller copies (halved per axis, ``levels`` times).
+    """All textures of a clip in one picture, each with smaller copies (halved per axis, ``levels`` times).
 
     A facet picks for each texture axis the copy whose texels are about as large as a sample, so that distant
     bricks blur instead of flickering.
@@ -207,7 +207,7 @@ class Renderer:
         return np.where(same, first, -1)
 
     def _to_atlas(self, inverses: np.ndarray) -> np.ndarray:
-        """Per facet the matrix from pixels to the atlas, flattened: float32 [K, 9], or [K, 6] if all are affine."""
+        """Per facet the matrix from pixels to the atlas: float32 [K, 9], or [K, 6] if all are affine."""
         unit = self.facets.to_texture @ inverses
         place = self.places[self.facets.texture, *self._level(inverses)]
         to_atlas = np.zeros_like(unit)
@@ -228,7 +228,7 @@ class Renderer:
         size = self.places[self.facets.texture, 0, 0][:, 2:]
         step = 1.0 / self.samples
         here = _project(unit, seen)
-        right, below = _project(unit, seen + [step, 0]), _project(unit, seen + [0, step])
+        right, below = (_project(unit, seen + np.array(d)) for d in ((step, 0), (0, step)))
         texels = np.maximum(np.abs(right - here), np.abs(below - here)) * size
         level = np.clip(np.rint(np.log2(np.maximum(texels, 1e-6))), 0, top).astype(int)
         return level[:, 1], level[:, 0]
@@ -245,7 +245,7 @@ class Renderer:
         return np.column_stack([total_x / number, total_y / number])
 
     def _colour(self, ids, inverses, light, shade, haze) -> tuple[np.ndarray, np.ndarray]:
-        """The averaged picture uint8 [H, W, 3] and the light at pixel centres [H, W], in bands that fit the cache."""
+        """The picture uint8 [H, W, 3] and the light at pixel centres [H, W], in bands that fit the cache."""
         s, place, light = self.samples, self._to_atlas(inverses), light.astype(np.float32)
         rows = max(1, 32768 // (self.width * s * s)) * s
         colour = np.empty((self.height, self.width, 3), np.uint8)
@@ -309,8 +309,9 @@ class Renderer:
         inside = ahead & (px >= 0) & (px <= w - 1) & (py >= 0) & (py <= h - 1)
         qx, qy = np.clip(px, 0, w - 1), np.clip(py, 0, h - 1)
         valid = inside & (view.pure >= 0)
-        for cx in (np.floor(qx + 0.01), np.ceil(qx - 0.01)):
-            for cy in (np.floor(qy + 0.01), np.ceil(qy - 0.01)):
+        # a neighbour with less than a fifth of the bilinear weight may be another surface's
+        for cx in (np.floor(qx + 0.2), np.ceil(qx - 0.2)):
+            for cy in (np.floor(qy + 0.2), np.ceil(qy - 0.2)):
                 valid &= before.pure[cy.astype(np.intp), cx.astype(np.intp)] == view.pure
         near = np.rint(qy).astype(np.intp), np.rint(qx).astype(np.intp)
         there = before.ids[near]

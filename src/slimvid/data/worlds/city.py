@@ -1,8 +1,8 @@
 """The city world (segmentation2city): a drive along a street, with exact label maps and instances.
 
-What the condition tells about the look: the classes are Cityscapes' (a dozen of them), instance ids mark cars,
-people and single buildings, so that their borders are visible, and every look belongs to a small family that
-shows in the outlines:
+What the condition tells about the look: the classes are Cityscapes' (a dozen of them), instance ids mark
+cars, people and single buildings, so that their borders are visible, and every look belongs to a small
+family that shows in the outlines:
 
 =======================  ========================================================================
 look                     is tied to (visible in labels and instance borders)
@@ -15,17 +15,19 @@ sign's face (3)          shape: disc, triangle, square
 light                    the sun stands to the left: walls on the right are brighter
 =======================  ========================================================================
 
-What stays free: clouds, curtains, cracks and stains, tone within +-2 %. The camera is 1.6 m above the road and
-drives forward or turns its view to the side; cars are parked, lead, and come towards; people walk and cross.
+What stays free: clouds, curtains, cracks and stains, tone within +-2 %. The camera is 1.6 m above the road
+and drives forward or turns its view to the side; cars are parked, lead, and come towards; people walk and
+cross.
 """
 
 import numpy as np
 
 from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
-from slimvid.data.worlds import city_actors as actors
 from slimvid.data.worlds.canvas import Renderer
+from slimvid.data.worlds.city_cars import CARS, Car, car_textures
 from slimvid.data.worlds.city_street import LABEL, NAMES, PALETTE, ROAD_HALF, WALK_HEIGHT, Street
+from slimvid.data.worlds.city_walkers import WALKERS, Walker, walker_textures
 from slimvid.data.worlds.motion import wander
 from slimvid.data.worlds.stage import Stage
 from slimvid.data.worlds.texture import blurred
@@ -79,8 +81,8 @@ class _Town:
         self.t = np.arange(frames) / fps
         self.street = Street(self.stage, rng, length=float(self.camera.z[-1]) + _VIEW, texels=self.texels)
         self.street.build()
-        self.cars: list[actors.Car] = []
-        self.walkers: list[actors.Walker] = []
+        self.cars: list[Car] = []
+        self.walkers: list[Walker] = []
         self._traffic(rng)
         self._people(rng)
         self.set = self.stage.close()
@@ -90,14 +92,14 @@ class _Town:
     def _traffic(self, rng: np.random.Generator) -> None:
         """Parked cars on both sides, one that leads, and oncoming ones."""
         size = int(np.clip(self.texels * 1.6, 32, 128))
-        textures = {kind: actors.car_textures(self.stage, kind, size) for kind in actors.CARS}
-        kinds, still = list(actors.CARS), np.zeros(len(self.t))
+        textures = {kind: car_textures(self.stage, kind, size) for kind in CARS}
+        kinds, still = list(CARS), np.zeros(len(self.t))
 
         def add(x: np.ndarray, z: np.ndarray, heading: float) -> None:
             kind = kinds[int(rng.integers(len(kinds)))]
             track = np.column_stack([x, z, still + heading])
             who = {"label": LABEL["car"], "instance": self.street.instance()}
-            self.cars.append(actors.Car.build(self.stage, textures[kind], kind, track, **who))
+            self.cars.append(Car.build(self.stage, textures[kind], kind, track, **who))
 
         for side in (-1, 1):
             z = rng.uniform(3, 12)
@@ -114,14 +116,14 @@ class _Town:
 
     def _people(self, rng: np.random.Generator) -> None:
         size = int(np.clip(self.texels * 0.8, 16, 64))
-        textures = {k: actors.walker_textures(self.stage, rng, k, size) for k in actors.WALKERS}
+        textures = {k: walker_textures(self.stage, rng, k, size) for k in WALKERS}
 
         def add(x: np.ndarray, z: np.ndarray, axis: tuple, ground: float, pace: float) -> None:
-            kind = actors.WALKERS[int(rng.integers(len(actors.WALKERS)))]
+            kind = WALKERS[int(rng.integers(len(WALKERS)))]
             phase = rng.uniform(0, 6.28) + pace * 4.2 * self.t
             axis = np.array(axis, float) / np.linalg.norm(axis)
             self.walkers.append(
-                actors.Walker.build(
+                Walker.build(
                     self.stage,
                     textures[kind],
                     kind,
@@ -130,7 +132,7 @@ class _Town:
                     ground,
                     label=LABEL["person"],
                     instance=self.street.instance(),
-                )  # fmt: skip
+                )
             )
 
         for side in (-1, 1):
@@ -165,8 +167,13 @@ class _Town:
         polygons.insert(
             0, (0, np.array([(-2.0, -2), (self.width, -2), (self.width, self.height), (-2, self.height)]))
         )
-        return self.renderer.frame(matrices=matrices, polygons=polygons, light=self.set.light * self.glow[k],
-                                   shade=self._shade(k, lens, eye), haze=_HAZE)  # fmt: skip
+        return self.renderer.frame(
+            matrices=matrices,
+            polygons=polygons,
+            light=self.set.light * self.glow[k],
+            shade=self._shade(k, lens, eye),
+            haze=_HAZE,
+        )
 
     def _shade(self, k: int, lens: np.ndarray, eye: np.ndarray) -> np.ndarray:
         """Soft shadows on the ground: float32 [H, W], 1 in the light."""

@@ -1,11 +1,11 @@
-"""The look of the city world: ground, facades, greenery, signs, paint of cars; one picture per member of a family."""
+"""The look of the city world: ground, facades, greenery, signs; one picture per member of a family."""
 
 import numpy as np
 
 from slimvid.data.worlds.texture import Colour, bricks, fabric, mix, noise, soft_polygon, to_bytes, wood
 
 STOREY = 3.0  # metres
-# storeys, length in metres, window columns, wall, wall colour, frame colour, window (w, h shares), shop colour
+# storeys, length (m), window columns, wall, its colour, frame colour, window (shares of w, h), shop colour
 FACADES = (
     (2, 9.0, 3, "brick", (172, 92, 70), (238, 234, 226), (0.42, 0.50), None),
     (3, 10.0, 4, "plaster", (226, 196, 138), (120, 78, 52), (0.40, 0.58), (52, 96, 76)),
@@ -70,8 +70,17 @@ def road(
 
 def pavement(rng: np.random.Generator, texels: float, *, length: float, width: float) -> np.ndarray:
     h, w = round(length * texels), round(width * texels)
-    return bricks(rng, h, w, (178, 170, 160), rows=length / 0.6, columns=width / 0.75, mortar=(120, 114, 108),
-                  bond=0.5, joint=0.07)  # fmt: skip
+    return bricks(
+        rng,
+        h,
+        w,
+        (178, 170, 160),
+        rows=length / 0.6,
+        columns=width / 0.75,
+        mortar=(120, 114, 108),
+        bond=0.5,
+        joint=0.07,
+    )
 
 
 def kerb(rng: np.random.Generator, texels: float, *, length: float) -> np.ndarray:

@@ -7,10 +7,34 @@ import numpy as np
 from slimvid.data.worlds import city_look as look
 from slimvid.data.worlds.stage import BACKDROP, GROUND, THINGS, WALLS, Stage
 
-NAMES = ("road", "sidewalk", "building", "fence", "pole", "traffic light", "traffic sign", "vegetation", "terrain",
-         "sky", "person", "car")  # fmt: skip
-PALETTE = ((128, 64, 128), (244, 35, 232), (70, 70, 70), (190, 153, 153), (153, 153, 153), (250, 170, 30),
-           (220, 220, 0), (107, 142, 35), (152, 251, 152), (70, 130, 180), (220, 20, 60), (0, 0, 142))  # fmt: skip
+NAMES = (
+    "road",
+    "sidewalk",
+    "building",
+    "fence",
+    "pole",
+    "traffic light",
+    "traffic sign",
+    "vegetation",
+    "terrain",
+    "sky",
+    "person",
+    "car",
+)
+PALETTE = (
+    (128, 64, 128),
+    (244, 35, 232),
+    (70, 70, 70),
+    (190, 153, 153),
+    (153, 153, 153),
+    (250, 170, 30),
+    (220, 220, 0),
+    (107, 142, 35),
+    (152, 251, 152),
+    (70, 130, 180),
+    (220, 20, 60),
+    (0, 0, 142),
+)
 LABEL = {name: k for k, name in enumerate(NAMES)}
 
 ROAD_HALF, WALK_OUT, WALK_HEIGHT, HOUSE = 5.6, 8.8, 0.15, 9.4  # metres from the middle; the walk's height
@@ -49,8 +73,16 @@ class Street:
         texture = self._add(look.sky(self.rng, 360, 900), 0)
         basis = np.column_stack([(1, 0, 0), (0, 1, 0), (0, 0, 1000)])
         outline = np.array([(-6000, -4000), (6000, -4000), (6000, 500), (-6000, 500)])
-        self.stage.facet(texture=texture, span=(-1300, -420, 2600, 450), basis=basis, outline=outline, haze=0.0,
-                         label=LABEL["sky"], layer=BACKDROP, group=self.stage.group())  # fmt: skip
+        self.stage.facet(
+            texture=texture,
+            span=(-1300, -420, 2600, 450),
+            basis=basis,
+            outline=outline,
+            haze=0.0,
+            label=LABEL["sky"],
+            layer=BACKDROP,
+            group=self.stage.group(),
+        )
         texture = self._add(look.skyline(self.rng, 200, 900))
         steps = np.repeat(np.linspace(-260, 260, 40), 2)[1:-1]
         tops = np.repeat(-self.rng.uniform(14, 34, 39), 2)
@@ -69,37 +101,70 @@ class Street:
         )
 
     def _ground(self) -> None:
-        rng, q = self.rng, self.texels
-        plain = self._add(look.road(rng, q, length=TILE, width=2 * ROAD_HALF, crossing=False))
-        zebra = self._add(look.road(rng, q, length=TILE, width=2 * ROAD_HALF, crossing=True))
-        walk = self._add(look.pavement(rng, q, length=TILE, width=WALK_OUT - ROAD_HALF))
-        edge = self._add(look.kerb(rng, q, length=TILE))
-        grass = self._add(look.grass(rng, q / 3, length=TILE, width=12.0))
+        """Road, kerbs, pavements and grass, in tiles from the far end to the near one."""
+        rng, q, walk = self.rng, self.texels, WALK_OUT - ROAD_HALF
+        plain, zebra = (
+            look.road(rng, q, length=TILE, width=2 * ROAD_HALF, crossing=c) for c in (False, True)
+        )
+        pictures = {
+            "plain": plain,
+            "zebra": zebra,
+            "walk": look.pavement(rng, q, length=TILE, width=walk),
+            "kerb": look.kerb(rng, q, length=TILE),
+            "grass": look.grass(rng, q / 3, length=TILE, width=12.0),
+        }
+        textures = {name: self._add(picture) for name, picture in pictures.items()}
         surfaces = {
-            k: self.stage.surface()
-            for k in ("road", "walk-1", "walk1", "kerb-1", "kerb1", "grass-1", "grass1")
+            key: self.stage.surface()
+            for key in ("road", "walk-1", "walk1", "kerb-1", "kerb1", "grass-1", "grass1")
         }
         next_crossing = rng.uniform(14, 30)
         for z in np.arange(-12.0, self.length, TILE)[::-1]:
-            group, texture = self.stage.group(), plain
+            kind = "plain"
             if self.length - z > next_crossing:
-                texture, next_crossing = zebra, next_crossing + rng.uniform(36, 60)
+                kind, next_crossing = "zebra", next_crossing + rng.uniform(36, 60)
                 self.crossings.append(float(z + 0.47 * TILE))
-            add = lambda group=group, **k: self.stage.facet(layer=GROUND, group=group, **k)  # noqa: E731
-            flat = lambda y: np.column_stack([(1, 0, 0), (0, 0, 1), (0, y, 0)])  # noqa: E731
-            for side in (-1, 1):
-                x0 = WALK_OUT if side > 0 else -WALK_OUT - 14
-                add(texture=grass, span=(x0, z, 14, TILE), basis=flat(-WALK_HEIGHT + 0.02), label=LABEL["terrain"],
-                    surface=surfaces[f"grass{side}"], shadow=1.0)  # fmt: skip
-            add(texture=texture, span=(-ROAD_HALF, z, 2 * ROAD_HALF, TILE), basis=flat(0), label=LABEL["road"],
-                surface=surfaces["road"], shadow=1.0)  # fmt: skip
-            for side in (-1, 1):
-                upright = np.column_stack([(0, 0, 1), (0, 1, 0), (side * ROAD_HALF, -WALK_HEIGHT, 0)])
-                add(texture=edge, span=(z, 0, TILE, WALK_HEIGHT), basis=upright, label=LABEL["sidewalk"],
-                    surface=surfaces[f"kerb{side}"], light=0.85)  # fmt: skip
-                x0 = ROAD_HALF if side > 0 else -WALK_OUT
-                add(texture=walk, span=(x0, z, WALK_OUT - ROAD_HALF, TILE), basis=flat(-WALK_HEIGHT),
-                    label=LABEL["sidewalk"], surface=surfaces[f"walk{side}"], shadow=1.0)  # fmt: skip
+            self._tile(z, textures, surfaces, kind)
+
+    def _tile(self, z: float, textures: dict[str, int], surfaces: dict[str, int], kind: str) -> None:
+        group, walk = self.stage.group(), WALK_OUT - ROAD_HALF
+
+        def flat(texture: str, x: float, width: float, height: float, label: str, surface: str) -> None:
+            basis = np.column_stack([(1, 0, 0), (0, 0, 1), (0, -height, 0)])
+            self.stage.facet(
+                texture=textures[texture],
+                span=(x, z, width, TILE),
+                basis=basis,
+                label=LABEL[label],
+                layer=GROUND,
+                group=group,
+                surface=surfaces[surface],
+                shadow=1.0,
+            )
+
+        for side in (-1, 1):
+            flat(
+                "grass",
+                WALK_OUT if side > 0 else -WALK_OUT - 14,
+                14,
+                WALK_HEIGHT - 0.02,
+                "terrain",
+                f"grass{side}",
+            )
+        flat(kind, -ROAD_HALF, 2 * ROAD_HALF, 0.0, "road", "road")
+        for side in (-1, 1):
+            upright = np.column_stack([(0, 0, 1), (0, 1, 0), (side * ROAD_HALF, -WALK_HEIGHT, 0)])
+            self.stage.facet(
+                texture=textures["kerb"],
+                span=(z, 0, TILE, WALK_HEIGHT),
+                basis=upright,
+                label=LABEL["sidewalk"],
+                layer=GROUND,
+                group=group,
+                surface=surfaces[f"kerb{side}"],
+                light=0.85,
+            )
+            flat("walk", ROAD_HALF if side > 0 else -WALK_OUT, walk, WALK_HEIGHT, "sidewalk", f"walk{side}")
 
     def _houses(self, side: int) -> None:
         """Buildings wall to wall, with gaps that a fence closes and trees fill."""
@@ -131,8 +196,14 @@ class Street:
         common = {"label": LABEL["building"], "layer": WALLS, "group": group, "instance": instance}
         gable = np.column_stack([(side, 0, 0), (0, 1, 0), (x, -tall - 0.1, z)])
         outline = np.array([(0, 0), (5, -2.2), (10, 0), (10, tall), (0, tall)]) if style < 2 else None
-        self.stage.facet(texture=self._gables[style], span=(0, -2.4, 10, tall + 2.5) if style < 2 else (0, 0, 10, tall + 0.1),
-                         basis=gable, outline=outline, light=0.92 if side > 0 else 0.98, **common)  # fmt: skip
+        self.stage.facet(
+            texture=self._gables[style],
+            span=(0, -2.4, 10, tall + 2.5) if style < 2 else (0, 0, 10, tall + 0.1),
+            basis=gable,
+            outline=outline,
+            light=0.92 if side > 0 else 0.98,
+            **common,
+        )
         front = np.column_stack([(0, 0, 1), (0, 1, 0), (x, -tall - 0.1, z)])
         self.stage.facet(
             texture=self._facades[style], span=(0, 0, long, tall + 0.1), basis=front, light=light, **common
@@ -149,8 +220,17 @@ class Street:
         while start < z + long - 0.1:
             size = min(4.0, z + long - start)
             outline = np.array([(start, 0), (start + size, 0), (start + size, 1.3), (start, 1.3)])
-            self.stage.facet(texture=self._fence, span=(start, 0, 4.0, 1.3), basis=basis, label=LABEL["fence"], layer=WALLS,
-                             group=group, surface=surface, outline=outline, light=light)  # fmt: skip
+            self.stage.facet(
+                texture=self._fence,
+                span=(start, 0, 4.0, 1.3),
+                basis=basis,
+                label=LABEL["fence"],
+                layer=WALLS,
+                group=group,
+                surface=surface,
+                outline=outline,
+                light=light,
+            )
             start += size
         return z + long
 
@@ -175,8 +255,12 @@ class Street:
         common = {"basis": basis, "label": LABEL["vegetation"], "layer": layer, "group": group}
         trunk = np.array([(-0.13, -base - 1), (0.13, -base - 1), (0.20, 0), (-0.20, 0)])
         self.stage.facet(texture=self._bark, span=(-0.2, -base - 1, 0.4, base + 1), outline=trunk, **common)
-        self.stage.facet(texture=self._leaves[kind], span=(-1.15 * wide, -base - 1.08 * tall, 2.3 * wide, 1.16 * tall),
-                         outline=self._crown(kind, wide, tall) - [0, base], **common)  # fmt: skip
+        self.stage.facet(
+            texture=self._leaves[kind],
+            span=(-1.15 * wide, -base - 1.08 * tall, 2.3 * wide, 1.16 * tall),
+            outline=self._crown(kind, wide, tall) - [0, base],
+            **common,
+        )
 
     def _crown(self, kind: str, wide: float, tall: float) -> np.ndarray:
         angle = np.linspace(0, 2 * np.pi, 46, endpoint=False)
@@ -201,8 +285,14 @@ class Street:
     def _post(self, x: float, z: float, tall: float, half: float = 0.06) -> tuple[int, np.ndarray]:
         group = self.stage.group()
         basis = np.column_stack([(1, 0, 0), (0, 1, 0), (x, -WALK_HEIGHT - tall, z)])
-        self.stage.facet(texture=self._steel, span=(-half, 0, 2 * half, tall), basis=basis, label=LABEL["pole"],
-                         layer=THINGS, group=group)  # fmt: skip
+        self.stage.facet(
+            texture=self._steel,
+            span=(-half, 0, 2 * half, tall),
+            basis=basis,
+            label=LABEL["pole"],
+            layer=THINGS,
+            group=group,
+        )
         return group, basis
 
     def _lamp(self, side: int, z: float) -> None:
@@ -210,8 +300,16 @@ class Street:
         arm = np.array([(0, 0), (0, 0.12), (-1.6 * side, -0.25), (-1.6 * side, -0.33)])
         head = np.array([(-1.5, -0.38), (-2.2, -0.36), (-2.2, -0.22), (-1.5, -0.24)]) * [side, 1]
         for outline, light in ((arm, 1.0), (head, 0.7)):
-            self.stage.facet(texture=self._steel, span=(-2.5, -1, 5, 2), basis=basis, outline=outline, light=light,
-                             label=LABEL["pole"], layer=THINGS, group=group)  # fmt: skip
+            self.stage.facet(
+                texture=self._steel,
+                span=(-2.5, -1, 5, 2),
+                basis=basis,
+                outline=outline,
+                light=light,
+                label=LABEL["pole"],
+                layer=THINGS,
+                group=group,
+            )
 
     def _sign(self, side: int, z: float) -> None:
         kind = look.SIGNS[int(self.rng.integers(3))]
@@ -223,10 +321,23 @@ class Street:
             "parking": np.array([(-0.36, 0.05), (0.36, 0.05), (0.36, 0.79), (-0.36, 0.79)]),
         }[kind]
         low, high = outline.min(axis=0), outline.max(axis=0)
-        self.stage.facet(texture=self._signs[kind], span=(*low, *(high - low)), basis=basis, outline=outline,
-                         label=LABEL["traffic sign"], layer=THINGS, group=group)  # fmt: skip
+        self.stage.facet(
+            texture=self._signs[kind],
+            span=(*low, *(high - low)),
+            basis=basis,
+            outline=outline,
+            label=LABEL["traffic sign"],
+            layer=THINGS,
+            group=group,
+        )
 
     def _traffic_light(self, side: int, z: float) -> None:
         group, basis = self._post(side * 5.9, z, 3.4)
-        self.stage.facet(texture=self._lamps, span=(-0.24, -0.2, 0.48, 1.2), basis=basis, label=LABEL["traffic light"],
-                         layer=THINGS, group=group)  # fmt: skip
+        self.stage.facet(
+            texture=self._lamps,
+            span=(-0.24, -0.2, 0.48, 1.2),
+            basis=basis,
+            label=LABEL["traffic light"],
+            layer=THINGS,
+            group=group,
+        )

@@ -32,8 +32,18 @@ def person(rng: np.random.Generator, *, number: int) -> Person:
     """Identity ``number`` of a split: families are dealt round, so that few clips still show all of them."""
     width, jaw, lips, eyes = rng.uniform(-1, 1, 4)
     free = rng.uniform(-1, 1, 6)
-    build = Build(width=width, jaw=jaw, lips=lips, eyes=eyes, chin=free[0], gap=free[1], tilt=free[2],
-                  nose=0.5 * width + 0.5 * free[3], mouth=free[4], brow=free[5])  # fmt: skip
+    build = Build(
+        width=width,
+        jaw=jaw,
+        lips=lips,
+        eyes=eyes,
+        chin=free[0],
+        gap=free[1],
+        tilt=free[2],
+        nose=0.5 * width + 0.5 * free[3],
+        mouth=free[4],
+        brow=free[5],
+    )
     turn = number // 6
     style, outfit = HAIR_STYLES[number % 6], WARDROBE[(number + turn + 2) % 6]
     room = ROOMS[(5 * number + 2 * turn + 1) % 6]
@@ -64,7 +74,7 @@ def poses(rng: np.random.Generator, frames: int, fps: float) -> list[Pose]:
             blink=shut[k],
             gaze=(gx[k], gy[k]),
             sway=sway[k],
-        )  # fmt: skip
+        )
         for k in range(frames)
     ]
 

@@ -103,10 +103,17 @@ class Head:
     def _facets(self, atlas: Atlas, number: dict[str, int]) -> None:
         whole, plain = np.eye(3), unit((-6.0, -7, 12, 14))  # plain: a spot of bare skin
         single = [
-            ("wall", whole), ("hair", whole), ("face", plain), ("face", plain), ("eye", unit(look.EYE_RANGE)),
-            ("eye", unit(look.EYE_RANGE)), ("mouth", unit(look.MOUTH_RANGE)), ("torso", unit(look.TORSO_RANGE)),
-            ("neck", unit((-0.8, -0.2, 1.6, 2.9))), ("hair", whole),
-        ]  # fmt: skip
+            ("wall", whole),
+            ("hair", whole),
+            ("face", plain),
+            ("face", plain),
+            ("eye", unit(look.EYE_RANGE)),
+            ("eye", unit(look.EYE_RANGE)),
+            ("mouth", unit(look.MOUTH_RANGE)),
+            ("torso", unit(look.TORSO_RANGE)),
+            ("neck", unit((-0.8, -0.2, 1.6, 2.9))),
+            ("hair", whole),
+        ]
         mesh = [("face", unit(look.SKIN_RANGE)), ("hair", whole), ("neck", whole)]
         rows = single + [mesh[kind] for kind in self.kind]
         zeros = np.zeros(len(rows), int)

@@ -1,6 +1,7 @@
 """The look of the face world: skin, eyes, mouth, clothes and rooms, painted once per clip.
 
-Pictures cover the material ranges below (face units); the palettes are small families, see `slimvid.data.worlds.face`.
+Pictures cover the material ranges below (face units); the palettes are small families, which
+`slimvid.data.worlds.face` ties to outlines.
 """
 
 import numpy as np
@@ -144,11 +145,17 @@ def _brows_and_lids(rng, base, sheet, m, hair, deep):
         brow = _curve(np.abs(m[17:22]) * [1, -1] * [-side, 1])
         ragged = np.clip(0.9 + 0.35 * noise(rng, sheet.height, sheet.width, cells=(24, 40), octaves=2), 0, 1)
         base = mix(
-            base, brow_colour, np.clip(sheet.line(brow + [0, 0.02], 0.058, 0.014) * 1.1, 0, 1) * ragged
+            base,
+            brow_colour,
+            np.clip(sheet.line(brow + np.array([0, 0.02]), 0.058, 0.014) * 1.1, 0, 1) * ragged,
         )
         eye = m[36:42] * [side, 1]
         base = mix(base, deep * 0.42, 0.9 * sheet.line(_curve(eye[[0, 1, 2, 3]]) - [0, 0.008], 0.032, 0.010))
-        base = mix(base, deep * 0.7, 0.55 * sheet.line(_curve(eye[[3, 4, 5, 0]]) + [0, 0.006], 0.018, 0.010))
+        base = mix(
+            base,
+            deep * 0.7,
+            0.55 * sheet.line(_curve(eye[[3, 4, 5, 0]]) + np.array([0, 0.006]), 0.018, 0.010),
+        )
         base = mix(base, deep * 0.8, 0.45 * sheet.line(_curve(eye[[0, 1, 2, 3]]) - [0, 0.075], 0.02, 0.012))
     return base
 
@@ -196,7 +203,7 @@ def neck(rng: np.random.Generator, size: int, tone: np.ndarray) -> np.ndarray:
 
 
 def torso(rng: np.random.Generator, height: int, outfit: tuple, collar: np.ndarray) -> np.ndarray:
-    """Clothes over `TORSO_RANGE`; ``collar`` [n, 2] is the neckline, drawn as a border of the second colour."""
+    """Clothes over `TORSO_RANGE`; ``collar`` [n, 2] is the neckline, bordered in the second colour."""
     kind, first, second, _ = outfit
     sheet = _Sheet(TORSO_RANGE, height)
     cloth = fabric(rng, max(sheet.height, sheet.width), kind, first, second, scale=13)
@@ -209,7 +216,7 @@ def torso(rng: np.random.Generator, height: int, outfit: tuple, collar: np.ndarr
         base = mix(base, (255, 255, 255), 0.10 * sheet.blob(1.0 * side, 2.35, 0.5, 0.3))
     trim = np.asarray(second, float) if kind != "plain" else np.asarray(first, float) * 0.65
     base = mix(base, trim * 0.92, sheet.line(collar, 0.15, 0.008))
-    base = mix(base, (0, 0, 0), 0.35 * sheet.line(collar + [0, 0.09], 0.03, 0.02))
+    base = mix(base, (0, 0, 0), 0.35 * sheet.line(collar + np.array([0, 0.09]), 0.03, 0.02))
     return to_bytes(base)
 
 

@@ -51,7 +51,7 @@ def mean_landmarks() -> np.ndarray:
 
 
 def relief(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Height z of the front of the head above (x, y): an ellipsoid with brow, sockets, nose, lips and chin."""
+    """Height z of the head's front above (x, y): an ellipsoid with brow, sockets, nose, lips and chin."""
     bump = lambda cx, cy, sx, sy: np.exp(-(((x - cx) / sx) ** 2) - ((y - cy) / sy) ** 2)  # noqa: E731
     twice = lambda cx, cy, sx, sy: bump(cx, cy, sx, sy) + bump(-cx, cy, sx, sy)  # noqa: E731
     inside = np.clip(1 - (x / 1.05) ** 2 - ((y + 0.10) / 1.40) ** 2, 0, None)
@@ -71,9 +71,9 @@ def relief(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Mesh:
-    """The front of the head. ``flat`` [V, 2] are material coordinates; the first 68 vertices are landmarks."""
+    """The front of the head; the first 68 vertices are the landmarks."""
 
-    flat: np.ndarray
+    flat: np.ndarray  # material coordinates, [V, 2]
     triangles: np.ndarray  # [F, 3]
     spread: np.ndarray  # [V, 68]: how landmark displacements move every vertex
 

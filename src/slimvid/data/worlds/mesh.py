@@ -28,7 +28,7 @@ def unit(span: tuple[float, float, float, float]) -> np.ndarray:
 
 
 def lambert(normals: np.ndarray, *, base: float, gain: float) -> np.ndarray:
-    """Light at corners from their unit normals [..., 3]: ``base`` in the shade, plus ``gain`` towards the sun."""
+    """Light from unit normals [..., 3]: ``base`` in the shade, and ``gain`` more towards the sun."""
     return base + gain * np.clip(normals @ SUN, 0, None)
 
 

@@ -1,4 +1,4 @@
-"""Motion over time: smooth random curves, speech, blinks. All take times in seconds and give one value each."""
+"""Motion over time: smooth random curves, speech, blinks; from times in seconds to one value each."""
 
 import numpy as np
 

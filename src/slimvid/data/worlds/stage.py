@@ -15,7 +15,7 @@ BACKDROP, GROUND, WALLS, THINGS = range(4)  # layers, painted in this order
 
 @dataclass
 class Stage:
-    """Collects facets. A facet's basis [3, 3] has the columns u axis, v axis, origin: world = basis (u, v, 1)."""
+    """Collects facets. A basis [3, 3] has the columns u axis, v axis, origin: world = basis (u, v, 1)."""
 
     atlas: Atlas = field(default_factory=Atlas)
     rows: list[tuple] = field(default_factory=list)
@@ -80,9 +80,14 @@ class Set:
         columns = [np.array(c) for c in zip(*stage.rows, strict=True)]
         texture, surface, label, instance, self.layer, self.group, light, shadow, haze, self.tier = columns
         self.facets = Facets(
-            texture=texture, to_texture=np.stack(stage.spans), surface=surface, label=label.astype(np.uint8),
-            instance=instance.astype(np.uint16), receives=shadow, hazy=haze,
-        )  # fmt: skip
+            texture=texture,
+            to_texture=np.stack(stage.spans),
+            surface=surface,
+            label=label.astype(np.uint8),
+            instance=instance.astype(np.uint16),
+            receives=shadow,
+            hazy=haze,
+        )
         self.light = np.column_stack([light, np.zeros((len(light), 2))])
         self.bases = np.stack(stage.bases)
         lengths = np.array([len(o) for o in stage.outlines])

@@ -1,4 +1,4 @@
-"""Procedural textures: noise, fabric, hair, masonry, wood. Each returns uint8 RGB and follows from its rng."""
+"""Procedural textures: noise, fabric, hair, masonry, wood; uint8 RGB that follows from its generator."""
 
 import cv2
 import numpy as np
@@ -60,7 +60,7 @@ def to_bytes(picture: np.ndarray) -> np.ndarray:
 
 
 def strands(rng: np.random.Generator, size: int, colour: Colour, *, curl: float, contrast: float = 0.3):
-    """Hair: strands run along the second axis... of growth (rows), tone varies across columns; [size, size, 3].
+    """Hair that grows down the rows, its tone varying across the columns: uint8 [size, size, 3].
 
     Args:
         curl: 0 straight .. 1 curly (strands wave and break up).
