@@ -57,9 +57,10 @@ def resolve(*, device: str = "auto", precision: str = "auto", threads: int = 1) 
         raise SlimvidError(f"device {device!r}: not usable here ({reason}); use 'auto' or 'cpu'") from None
     if precision == "auto":
         precision = "bf16" if _native_bf16(device) else "fp32"
-    torch.use_deterministic_algorithms(True, warn_only=True)  # a resumed run must end with the same bytes
-    torch.utils.deterministic.fill_uninitialized_memory = False  # costs 5 % and guards only against bugs
-    torch.backends.cudnn.benchmark = False
+    if device.startswith("cuda"):  # a resumed run must end with the same bytes; on one CPU thread it does
+        torch.use_deterministic_algorithms(True, warn_only=True)  # 4 s of imports
+        torch.utils.deterministic.fill_uninitialized_memory = False  # costs 5 %, guards only against bugs
+        torch.backends.cudnn.benchmark = False
     return Runtime(device=device, precision=precision, threads=threads)
 
 

@@ -100,6 +100,8 @@ class DecomposedBlock(nn.Module):
 
 def initialise(module: nn.Module) -> None:
     """The family's initialisation: convolutions N(0, 0.02), BatchNorm weights N(1, 0.02), biases 0."""
+    if all(p.is_meta for p in module.parameters()):
+        return  # nothing to fill; torch would import 4 s of machinery to find that out
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.normal_(layer.weight, 0.0, 0.02)
