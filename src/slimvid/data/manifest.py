@@ -112,7 +112,7 @@ def read_manifest(root: Path) -> Manifest:
     if not path.is_file():
         raise SlimvidError(f"{path}: missing; run `slimvid prepare {root.name}` first")
     try:
-        table = pq.read_table(path)
+        table = pq.ParquetFile(path).read()  # read_table would import pandas (1 s)
         document = json.loads((table.schema.metadata or {})[_KEY])
         version = document["format"]
     except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
