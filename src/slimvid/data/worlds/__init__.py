@@ -21,6 +21,7 @@ from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
 
 _WORLDS = ("face", "city", "body")
+_FPS = 15.0  # where the settings name no frame rate
 _SPLITS = ("train", "test")
 _FIRST = {"train": 0, "test": 15}  # where a split starts to deal the families: other combinations in the test
 
@@ -45,7 +46,7 @@ def clips(settings) -> dict[str, Iterator[Clip]]:
 
     Args:
         settings: `slimvid.config.TaskSettings` with world, height and width (the worlds are made for
-            64..512 px, which need not be equal), fps, clip_frames, train_clips, test_clips, seed.
+            64..512 px, which need not be equal), fps (default 15), clip_frames, train_clips, test_clips, seed.
 
     Raises:
         SlimvidError: unknown world.
@@ -58,6 +59,8 @@ def clips(settings) -> dict[str, Iterator[Clip]]:
             key = (_WORLDS.index(settings.world), _SPLITS.index(name), number)
             rng = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=key))
             title = f"{settings.world}_{name}_{number:04d}"
-            yield module.render(rng, settings=settings, name=title, number=number + _FIRST[name])
+            yield module.render(
+                rng, settings=settings, fps=settings.fps or _FPS, name=title, number=number + _FIRST[name]
+            )
 
     return {name: split(name) for name in _SPLITS}

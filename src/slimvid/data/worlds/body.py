@@ -44,19 +44,28 @@ class _Part(NamedTuple):
 class _Dancer:
     """Geometry and textures of one person in the studio; `draw` renders a frame."""
 
-    def __init__(self, rng: np.random.Generator, *, number: int, height: int, width: int, seed: int):
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        paint: np.random.Generator,
+        *,
+        number: int,
+        height: int,
+        width: int,
+        seed: int,
+    ):
         self.height, self.width = height, width
         outfit = look.OUTFITS[list(look.OUTFITS)[number % 6]]
         stocky, tint = rng.uniform(-1, 1), rng.uniform(0.97, 1.03)
         self.figure = look.figure(outfit, stocky)
         self.size = min(0.84 * height, 0.92 * width)
-        self.base = np.array([(width - 1) / 2, height * (_FLOOR + 0.195)])
+        self.base = np.array([(width - 1) / 2, height * (_FLOOR + 0.195) - 0.5])
         samples = 3 if height * width <= 128 * 128 else 2
         texels = int(np.clip(self.size * samples * 0.16, 16, 160))
         atlas = Atlas()
         room_rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(99,)))
         room = look.studio(room_rng, int(height * samples * 0.8), int(width * samples * 0.8), _FLOOR)
-        pictures = look.textures(rng, outfit, look.tone(stocky) * tint, texels)
+        pictures = look.textures(paint, outfit, look.tone(stocky) * tint, texels)
         self._assemble(atlas, atlas.add(room), {k: atlas.add(v) for k, v in pictures.items()})
 
     def _assemble(self, atlas: Atlas, room: int, numbers: dict[str, int]) -> None:
@@ -179,11 +188,14 @@ def _along(rings: np.ndarray) -> np.ndarray:
     return (s - s[0]) / (s[-1] - s[0])
 
 
-def render(rng: np.random.Generator, *, settings, name: str, number: int) -> Clip:
+def render(rng: np.random.Generator, *, settings, fps: float, name: str, number: int) -> Clip:
     """One dance of one person; see `slimvid.data.worlds.clips`."""
-    dancer = _Dancer(rng, number=number, height=settings.height, width=settings.width, seed=settings.seed)
-    moves = dance(rng, settings.clip_frames, settings.fps)
-    glow = 1 + wander(rng, np.arange(settings.clip_frames) / settings.fps, 0.02, 0.3)
+    rng, paint = rng.spawn(2)  # person and dance are the same at every size, textures are not
+    dancer = _Dancer(
+        rng, paint, number=number, height=settings.height, width=settings.width, seed=settings.seed
+    )
+    moves = dance(rng, settings.clip_frames, fps)
+    glow = 1 + wander(rng, np.arange(settings.clip_frames) / fps, 0.02, 0.3)
     out = {k: [] for k in ("frames", "keypoints", "densepose", "flow", "flow_valid")}
     for k in range(settings.clip_frames):
         view, flow, valid, points = dancer.draw({key: v[k] for key, v in moves.items()}, glow[k])
@@ -192,4 +204,4 @@ def render(rng: np.random.Generator, *, settings, name: str, number: int) -> Cli
         out["densepose"].append(dancer.surface_map(view))
         out["flow"].append(flow)
         out["flow_valid"].append(valid)
-    return Clip(name=name, fps=settings.fps, **{k: np.stack(v) for k, v in out.items()})
+    return Clip(name=name, fps=fps, **{k: np.stack(v) for k, v in out.items()})

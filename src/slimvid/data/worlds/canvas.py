@@ -59,19 +59,20 @@ class Atlas:
         tiles, places = [], np.zeros((len(self.textures), depth, depth, 4))
         for n, texture in enumerate(self.textures):
             top = self.levels[n]
-            for v in range(depth):
-                for u in range(depth):
-                    if u > top or v > top:
-                        places[n, v, u] = places[n, min(v, top), min(u, top)]
-                        continue
+            for v in range(top + 1):
+                for u in range(top + 1):
                     size = (max(1, texture.shape[1] >> u), max(1, texture.shape[0] >> v))
                     copy = texture if u == v == 0 else cv2.resize(texture, size, interpolation=cv2.INTER_AREA)
-                    places[n, v, u] = (0, 0, *size)
                     tiles.append(((n, v, u), copy))
-        return self._shelves(tiles, places)
+        picture = self._shelves(tiles, places)
+        for n, top in enumerate(self.levels):  # a texture with fewer copies gives its smallest for the rest
+            nearest = np.minimum(np.arange(depth), top)
+            places[n] = places[n][nearest][:, nearest]
+        return picture, places
 
     @staticmethod
-    def _shelves(tiles: list, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _shelves(tiles: list, places: np.ndarray) -> np.ndarray:
+        """Lay out tiles (key, picture) row by row; writes their boxes into ``places``."""
         tiles.sort(key=lambda t: -t[1].shape[0])
         area = sum((t.shape[0] + 2 * _GUTTER) * (t.shape[1] + 2 * _GUTTER) for _, t in tiles)
         width = int(max(np.sqrt(area) * 1.05, *(t.shape[1] + 2 * _GUTTER for _, t in tiles)))
@@ -87,9 +88,8 @@ class Atlas:
         for key, tile, x, y in spots:
             framed = cv2.copyMakeBorder(tile, *([_GUTTER] * 4), cv2.BORDER_REPLICATE)
             picture[y : y + framed.shape[0], x : x + framed.shape[1]] = framed
-            places[key][:2] = x + _GUTTER, y + _GUTTER
-        top = places[:, :1, :1]
-        return picture, np.where(places[..., 2:3] > 0, places, top)
+            places[key] = x + _GUTTER, y + _GUTTER, tile.shape[1], tile.shape[0]
+        return picture
 
 
 @dataclass(kw_only=True)

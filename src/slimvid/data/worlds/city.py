@@ -20,11 +20,13 @@ and drives forward or turns its view to the side; cars are parked, lead, and com
 cross.
 """
 
+from typing import Any
+
 import numpy as np
 
 from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
-from slimvid.data.worlds.canvas import Renderer
+from slimvid.data.worlds.canvas import Renderer, View
 from slimvid.data.worlds.city_cars import CARS, Car, car_textures
 from slimvid.data.worlds.city_street import LABEL, NAMES, PALETTE, ROAD_HALF, WALK_HEIGHT, Street
 from slimvid.data.worlds.city_walkers import WALKERS, Walker, walker_textures
@@ -59,6 +61,12 @@ class _Camera:
         self.y = -1.6 + wander(rng, t, 0.02, 0.9)
         self.focal = 0.80 * max(width, height)
         self.middle = ((width - 1) / 2, 0.47 * (height - 1))
+        aside = np.abs(self.yaw).max() + np.arctan(0.5 * width / self.focal)
+        up = 0.47 * height / self.focal + np.abs(self.pitch).max() + 0.02
+        self.sees = (
+            np.tan(min(aside + 0.02, 1.5)),
+            up / np.cos(min(aside, 1.4)),
+        )  # slopes that the corners reach
 
     def at(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Projection K R [3, 3] and position [3] of frame ``k``."""
@@ -74,17 +82,25 @@ class _Town:
 
     def __init__(self, rng: np.random.Generator, *, height: int, width: int, frames: int, fps: float):
         self.height, self.width = height, width
+        rng, paint = rng.spawn(2)  # the scene is the same at every size, textures are not
         self.camera = _Camera(rng, frames, fps, height=height, width=width)
         samples = 3 if height * width <= 128 * 128 else 2
         self.texels = float(np.clip(self.camera.focal * samples / 9, 10, 64))
         self.stage = Stage()
         self.t = np.arange(frames) / fps
-        self.street = Street(self.stage, rng, length=float(self.camera.z[-1]) + _VIEW, texels=self.texels)
+        self.street = Street(
+            self.stage,
+            rng,
+            paint,
+            length=float(self.camera.z[-1]) + _VIEW,
+            texels=self.texels,
+            sky=self.camera.sees,
+        )
         self.street.build()
         self.cars: list[Car] = []
         self.walkers: list[Walker] = []
         self._traffic(rng)
-        self._people(rng)
+        self._people(rng, paint)
         self.set = self.stage.close()
         self.glow = 1 + wander(rng, self.t, 0.02, 0.3)
         self.renderer = Renderer(height=height, width=width, atlas=self.stage.atlas, facets=self.set.facets)
@@ -114,9 +130,9 @@ class _Town:
             add(wander(rng, self.t, 0.12, 0.1) - 1.8, start - rng.uniform(6, 8) * self.t, np.pi)
             start += rng.uniform(16, 30)
 
-    def _people(self, rng: np.random.Generator) -> None:
+    def _people(self, rng: np.random.Generator, paint: np.random.Generator) -> None:
         size = int(np.clip(self.texels * 0.8, 16, 64))
-        textures = {k: walker_textures(self.stage, rng, k, size) for k in WALKERS}
+        textures = {k: walker_textures(self.stage, paint, k, size) for k in WALKERS}
 
         def add(x: np.ndarray, z: np.ndarray, axis: tuple, ground: float, pace: float) -> None:
             kind = WALKERS[int(rng.integers(len(WALKERS)))]
@@ -147,8 +163,12 @@ class _Town:
             x = np.clip(rng.uniform(-5, 5) + way * pace * self.t, -ROAD_HALF, ROAD_HALF)
             add(x, crossing + 0 * self.t, (way, 0, 0), 0.0, pace)
 
-    def draw(self, k: int):
+    def draw(self, k: int) -> tuple[View, np.ndarray, np.ndarray]:
         """Render frame ``k``: view, flow, validity."""
+        return self.renderer.frame(**self.scene(k))
+
+    def scene(self, k: int) -> dict[str, Any]:
+        """Frame ``k`` as the arguments of `Renderer.frame`."""
         lens, eye = self.camera.at(k)
         bases = self.set.bases.copy()
         bases[0, :, 2] += [eye[0], 0, eye[2]]
@@ -167,13 +187,13 @@ class _Town:
         polygons.insert(
             0, (0, np.array([(-2.0, -2), (self.width, -2), (self.width, self.height), (-2, self.height)]))
         )
-        return self.renderer.frame(
-            matrices=matrices,
-            polygons=polygons,
-            light=self.set.light * self.glow[k],
-            shade=self._shade(k, lens, eye),
-            haze=_HAZE,
-        )
+        return {
+            "matrices": matrices,
+            "polygons": polygons,
+            "light": self.set.light * self.glow[k],
+            "shade": self._shade(k, lens, eye),
+            "haze": _HAZE,
+        }
 
     def _shade(self, k: int, lens: np.ndarray, eye: np.ndarray) -> np.ndarray:
         """Soft shadows on the ground: float32 [H, W], 1 in the light."""
@@ -203,11 +223,9 @@ class _Town:
         return blurred(shade, max(0.6, self.height / 110))
 
 
-def render(rng: np.random.Generator, *, settings, name: str, number: int) -> Clip:
+def render(rng: np.random.Generator, *, settings, fps: float, name: str, number: int) -> Clip:
     """One drive; see `slimvid.data.worlds.clips`."""
-    town = _Town(
-        rng, height=settings.height, width=settings.width, frames=settings.clip_frames, fps=settings.fps
-    )
+    town = _Town(rng, height=settings.height, width=settings.width, frames=settings.clip_frames, fps=fps)
     facets = town.set.facets
     out = {k: [] for k in ("frames", "labels", "instances", "flow", "flow_valid")}
     for k in range(settings.clip_frames):
@@ -217,4 +235,4 @@ def render(rng: np.random.Generator, *, settings, name: str, number: int) -> Cli
         out["instances"].append(facets.instance[view.ids])
         out["flow"].append(flow)
         out["flow_valid"].append(valid)
-    return Clip(name=name, fps=settings.fps, **{k: np.stack(v) for k, v in out.items()})
+    return Clip(name=name, fps=fps, **{k: np.stack(v) for k, v in out.items()})

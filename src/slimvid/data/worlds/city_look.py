@@ -100,8 +100,10 @@ def sky(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     y = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
     base = np.array([96, 148, 208], np.float32) + y**0.8 * np.array([118, 74, 24], np.float32)
     base = np.repeat(base, width, axis=1)
-    cloud = np.clip(1.5 * noise(rng, height, width, cells=(5, 7), octaves=5) - 0.05, 0, 1) ** 0.8
-    lower = np.clip(1.3 * noise(rng, height, width, cells=(6, 8), octaves=3), 0, 1)
+    cloud = (
+        np.clip(1.5 * noise(rng, height, width, cells=(5, 5 * width / height), octaves=5) - 0.05, 0, 1) ** 0.8
+    )
+    lower = np.clip(1.3 * noise(rng, height, width, cells=(6, 6 * width / height), octaves=3), 0, 1)
     base = mix(base, (250, 250, 252), cloud * (1 - 0.4 * y[..., 0]) * 0.9)
     return to_bytes(mix(base, (206, 212, 222), cloud * lower * 0.5))
 

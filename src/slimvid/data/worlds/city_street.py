@@ -44,12 +44,21 @@ _LEVELS = 4
 
 @dataclass
 class Street:
-    """Builds the static facets onto a stage. ``length``: metres along z; ``texels`` per metre, at most."""
+    """Builds the static facets onto a stage.
+
+    Attributes:
+        rng: lays out the street, the same at every picture size; ``paint`` draws the textures.
+        length: metres along z.
+        texels: per metre, at most.
+        sky: slopes to the side and upwards that the camera sees; the sky reaches that far.
+    """
 
     stage: Stage
     rng: np.random.Generator
+    paint: np.random.Generator
     length: float
     texels: float
+    sky: tuple[float, float]
     crossings: list[float] = field(default_factory=list)
     instances: int = 0
 
@@ -70,20 +79,20 @@ class Street:
 
     def _sky(self) -> None:
         """Facet 0 is the sky, which moves with the camera; behind the street's end stands a skyline."""
-        texture = self._add(look.sky(self.rng, 360, 900), 0)
-        basis = np.column_stack([(1, 0, 0), (0, 1, 0), (0, 0, 1000)])
-        outline = np.array([(-6000, -4000), (6000, -4000), (6000, 500), (-6000, 500)])
+        aside, up, below = 1000 * self.sky[0], 1000 * self.sky[1], 60.0
+        texture = self._add(
+            look.sky(self.paint, 360, int(np.clip(360 * 2 * aside / (up + below), 360, 4000))), 0
+        )
         self.stage.facet(
             texture=texture,
-            span=(-1300, -420, 2600, 450),
-            basis=basis,
-            outline=outline,
+            span=(-aside, -up, 2 * aside, up + below),
+            basis=np.column_stack([(1, 0, 0), (0, 1, 0), (0, 0, 1000)]),
             haze=0.0,
             label=LABEL["sky"],
             layer=BACKDROP,
             group=self.stage.group(),
         )
-        texture = self._add(look.skyline(self.rng, 200, 900))
+        texture = self._add(look.skyline(self.paint, 200, 900))
         steps = np.repeat(np.linspace(-260, 260, 40), 2)[1:-1]
         tops = np.repeat(-self.rng.uniform(14, 34, 39), 2)
         outline = np.vstack([np.column_stack([steps, tops]), [(260, 0), (-260, 0)]])
@@ -102,16 +111,16 @@ class Street:
 
     def _ground(self) -> None:
         """Road, kerbs, pavements and grass, in tiles from the far end to the near one."""
-        rng, q, walk = self.rng, self.texels, WALK_OUT - ROAD_HALF
+        rng, paint, q, walk = self.rng, self.paint, self.texels, WALK_OUT - ROAD_HALF
         plain, zebra = (
-            look.road(rng, q, length=TILE, width=2 * ROAD_HALF, crossing=c) for c in (False, True)
+            look.road(paint, q, length=TILE, width=2 * ROAD_HALF, crossing=c) for c in (False, True)
         )
         pictures = {
             "plain": plain,
             "zebra": zebra,
-            "walk": look.pavement(rng, q, length=TILE, width=walk),
-            "kerb": look.kerb(rng, q, length=TILE),
-            "grass": look.grass(rng, q / 3, length=TILE, width=12.0),
+            "walk": look.pavement(paint, q, length=TILE, width=walk),
+            "kerb": look.kerb(paint, q, length=TILE),
+            "grass": look.grass(paint, q / 3, length=TILE, width=12.0),
         }
         textures = {name: self._add(picture) for name, picture in pictures.items()}
         surfaces = {
@@ -171,14 +180,16 @@ class Street:
         rng = self.rng
         if not hasattr(self, "_facades"):
             fine = min(self.texels, 44)
-            self._facades = [self._add(look.facade(rng, fine, s)) for s in look.FACADES]
+            self._facades = [self._add(look.facade(self.paint, fine, s)) for s in look.FACADES]
             self._gables = [
                 self._add(
-                    look.wall(rng, round(12 * fine / 2), round(12 * fine / 2), s[3], s[4], tall=12, long=12)
+                    look.wall(
+                        self.paint, round(12 * fine / 2), round(12 * fine / 2), s[3], s[4], tall=12, long=12
+                    )
                 )
                 for s in look.FACADES
             ]
-            self._fence = self._add(look.fence(rng, fine, length=4.0))
+            self._fence = self._add(look.fence(self.paint, fine, length=4.0))
             self._plants()
         light = 1.06 if side > 0 else 0.84  # the sun stands to the left
         z, gap_before = -14.0 + rng.uniform(-6, 0), False
@@ -236,8 +247,8 @@ class Street:
 
     def _plants(self) -> None:
         size = int(np.clip(5 * self.texels, 48, 300))
-        self._leaves = {k: self._add(look.leaves(self.rng, size, k), 3) for k in look.TREES}
-        self._bark = self._add(look.bark(self.rng, 32), 2)
+        self._leaves = {k: self._add(look.leaves(self.paint, size, k), 3) for k in look.TREES}
+        self._bark = self._add(look.bark(self.paint, 32), 2)
         self._signs = {
             k: self._add(look.sign(k, int(np.clip(self.texels * 1.2, 24, 96))), 3) for k in look.SIGNS
         }

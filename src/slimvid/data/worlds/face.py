@@ -79,17 +79,18 @@ def poses(rng: np.random.Generator, frames: int, fps: float) -> list[Pose]:
     ]
 
 
-def render(rng: np.random.Generator, *, settings, name: str, number: int) -> Clip:
+def render(rng: np.random.Generator, *, settings, fps: float, name: str, number: int) -> Clip:
     """One clip of one person; see `slimvid.data.worlds.clips`."""
     h, w, frames = settings.height, settings.width, settings.clip_frames
+    rng, paint = rng.spawn(2)  # person and motion are the same at every size, textures are not
     who = person(rng, number=number)
-    head = Head(rng, who, height=h, width=w)
-    t = np.arange(frames) / settings.fps
+    head = Head(paint, who, height=h, width=w)
+    t = np.arange(frames) / fps
     glow = 1 + wander(rng, t, 0.03, 0.3)
     drift = np.column_stack([wander(rng, t, 0.07, 0.2), wander(rng, t, 0.035, 0.2)])
     low, high = settings.canny
     out = {k: [] for k in ("frames", "edges", "landmarks", "flow", "flow_valid")}
-    for k, pose in enumerate(poses(rng, frames, settings.fps)):
+    for k, pose in enumerate(poses(rng, frames, fps)):
         view, flow, valid, marks = head.draw(pose, brightness=glow[k], drift=drift[k])
         background = canny_edges(view.colour, low=low, high=high)
         out["frames"].append(view.colour)
@@ -97,4 +98,4 @@ def render(rng: np.random.Generator, *, settings, name: str, number: int) -> Cli
         out["landmarks"].append(marks)
         out["flow"].append(flow)
         out["flow_valid"].append(valid)
-    return Clip(name=name, fps=settings.fps, **{k: np.stack(v) for k, v in out.items()})
+    return Clip(name=name, fps=fps, **{k: np.stack(v) for k, v in out.items()})

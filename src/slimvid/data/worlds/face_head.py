@@ -47,7 +47,7 @@ class Head:
     def __init__(self, rng: np.random.Generator, who: Person, *, height: int, width: int):
         self.who, self.height, self.width = who, height, width
         self.size = 0.213 * min(height, 1.05 * width)  # pixels per face unit
-        self.centre = np.array([(width - 1) / 2, max(0.435 * height, height - 3.3 * self.size)])
+        self.centre = np.array([(width - 1) / 2, max(0.435 * height, height - 3.3 * self.size) - 0.5])
         self.mesh, self.hair = head_mesh(), hair_shell(rng, who.style, columns=32 if self.size > 24 else 20)
         self.neckline = NECKLINES[who.outfit[3]]
         self._rest()
