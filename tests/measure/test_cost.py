@@ -11,7 +11,7 @@ from torch import nn
 from slimvid.errors import SlimvidError
 from slimvid.measure.conventions import CONVENTIONS, price, rounded
 from slimvid.measure.cost import count, cycle_mean, measure_cost, translator_cost
-from slimvid.measure.trace import trace
+from slimvid.measure.trace import quickest_device, shapes_only, trace
 from slimvid.nets import build
 from slimvid.nets.vid2vid import CompositeGenerator
 
@@ -151,6 +151,15 @@ def test_counting_leaves_the_module_as_it_was():
     assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
 
 
+@pytest.mark.parametrize("decomposed", [False, True])
+def test_computing_and_not_computing_give_one_trace(decomposed):
+    module = _small(first_frame=True, decomposed=decomposed, low_demand=decomposed, foreground=(1,))
+    inputs = module.example_inputs(32, 48)
+    assert quickest_device(module, *inputs) == "cpu"
+    assert trace(module, *inputs, device="cpu") == trace(module, *inputs, device="meta")
+    assert quickest_device(module, torch.zeros(1, 3, 512, 512)) == "meta"
+
+
 def test_unknown_convention_names_the_known_ones():
     with pytest.raises(SlimvidError, match="conv-only"):
         count(nn.Conv2d(4, 4, 1), _image(), convention="ptflops")
@@ -175,7 +184,7 @@ def test_rounding_of_the_papers(value, digits, rounding, text):
 
 
 def _small(**kwargs) -> CompositeGenerator:
-    with torch.device("meta"):
+    with shapes_only():
         return CompositeGenerator(3, width=4, downs=2, blocks=2, **kwargs)
 
 

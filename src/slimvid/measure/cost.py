@@ -82,7 +82,7 @@ def translator_cost(
         SlimvidError: a fraction outside (0, 1], or a size that the network's strides do not divide.
     """
     from slimvid.measure.conventions import price
-    from slimvid.measure.trace import trace
+    from slimvid.measure.trace import quickest_device, trace
 
     if not 0 < key_fraction <= 1 or not 0 <= first_fraction <= key_fraction:
         raise SlimvidError(
@@ -90,12 +90,13 @@ def translator_cost(
             "they must fit 0 <= first_fraction <= key_fraction <= 1 with key_fraction above 0"
         )
     inputs = module.example_inputs(height, width)
-    frame = trace(module, *inputs)
+    device = quickest_device(module, *inputs)
+    frame = trace(module, *inputs, device=device)
     true, thop = price(frame), price(frame, "thop")
     macs = true.macs * key_fraction
     if first_fraction and getattr(module, "first_frame", None) is not None:
         condition = inputs[0][:, : module.condition_channels]
-        first = price(trace(module, condition, method="draw_first"))
+        first = price(trace(module, condition, method="draw_first", device=device))
         macs += (first.macs - true.macs) * first_fraction
     return Cost(
         macs=macs,
@@ -131,18 +132,17 @@ def measure_cost(artifact: Path, prepared: Path, keyframes: Path | None, out: Pa
     Raises:
         SlimvidError: a key-frame plan without its key-frame file, or an input file that does not fit.
     """
-    import torch
-
     from slimvid import artifact as artifacts
     from slimvid import nets
     from slimvid.data.store import PreparedTask
     from slimvid.files import write_json
+    from slimvid.measure.trace import shapes_only
 
     found = artifacts.read(artifact)
     task = PreparedTask(prepared)
     lengths = {clip.name: clip.length for clip in task.clips("test")}
     keys = _keys(found.plan, lengths, keyframes, artifact)
-    with torch.device("meta"):
+    with shapes_only():
         module = nets.build(found.spec)
     first = found.plan.get("first", "zero")
     given = module.past if first == "real" else 0

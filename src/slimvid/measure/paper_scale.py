@@ -95,14 +95,13 @@ def paper_scale(task: str, method: str, *, options: Mapping[str, Any] | None = N
 
 @cache
 def _counted(task: str, method: str, options: str) -> PaperScale:
-    import torch
-
     from slimvid import nets
     from slimvid.measure.cost import GIGA, MEGA, translator_cost
+    from slimvid.measure.trace import shapes_only
 
     height, width = SIZES[task]
     architecture = spec(task, method, options=json.loads(options))
-    with torch.device("meta"):
+    with shapes_only():
         module = nets.build(architecture)
     cost = translator_cost(module, height=height, width=width)
     return PaperScale(

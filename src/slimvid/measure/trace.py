@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -25,8 +26,8 @@ HOOKED = frozenset(
 ) | {nn.SyncBatchNorm, nn.Linear}
 
 # Operations without multiply-accumulates between feature maps and weights, in every convention here:
-# elementwise functions, padding, resampling and sampling (a few fixed operations an element), pooling,
-# reductions, moving and creating data.
+# elementwise functions, padding, resampling and sampling (a few fixed operations an element; a bag of table
+# rows is a bilinear reading), pooling, reductions, moving and creating data.
 FREE_GROUPS = {
     "elementwise": """
         add sub rsub neg div reciprocal abs sign exp expm1 log log1p sqrt rsqrt pow square sin cos tan atan2
@@ -42,7 +43,7 @@ FREE_GROUPS = {
         upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact2d
         upsample_bilinear2d upsample_bicubic2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa grid_sampler
         grid_sampler_2d grid_sampler_3d affine_grid_generator pixel_shuffle pixel_unshuffle channel_shuffle
-        unfold im2col fold col2im""",
+        unfold im2col fold col2im embedding embedding_bag _embedding_bag""",
     "pooling": """
         avg_pool1d avg_pool2d avg_pool3d max_pool1d max_pool2d max_pool3d max_pool2d_with_indices
         adaptive_avg_pool1d adaptive_avg_pool2d _adaptive_avg_pool2d adaptive_max_pool2d""",
@@ -165,8 +166,16 @@ RULES: dict[str, Callable[[tuple, dict, Tensor], dict[str, Any]]] = {
 }
 
 
+# Operations whose meta kernels are written in Python, and slow: their output has the shape of their input.
+SAME_SHAPE = frozenset({"aten.batch_norm", "aten.instance_norm"})
+
+
 class _Recorder(TorchDispatchMode):
     """Writes down every operation, and how many bytes of activations live at once."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # True would import PyTorch's compiler
 
     def __init__(self, weights: set[int]):
         super().__init__()
@@ -198,9 +207,13 @@ class _Recorder(TorchDispatchMode):
                 out = func.decompose(*args, **kwargs)
             if out is not NotImplemented:
                 return out
-        out = func(*args, **kwargs)
+        name = f"{namespace}.{plain}"
+        if name in SAME_SHAPE and args[0].is_meta:
+            out = torch.empty(args[0].shape, dtype=args[0].dtype, device="meta")
+        else:
+            out = func(*args, **kwargs)
         if not free:
-            self._note(f"{namespace}.{plain}", rule, args, kwargs, out)
+            self._note(name, rule, args, kwargs, out)
         self.hold(out)
         return out
 
@@ -234,34 +247,70 @@ def _watched(module: nn.Module, recorder: _Recorder, ran: dict[int, nn.Module]):
             handle.remove()
 
 
-def on_meta(module: nn.Module) -> nn.Module:
-    """A copy of ``module`` in evaluation mode whose weights have shapes but no values; costs no memory."""
+class _NoFilling(TorchFunctionMode):
+    """Leaves out random initialisation, which has no meaning for tensors without values."""
+
+    FILLS = frozenset(
+        getattr(place, name)
+        for place in (torch.Tensor, nn.init)
+        for name in ("normal_", "uniform_", "kaiming_normal_", "kaiming_uniform_")
+        if hasattr(place, name)
+    )
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func in self.FILLS:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
+@contextmanager
+def shapes_only():
+    """Modules made in this context are on the meta device: shapes without values, at no cost in memory."""
+    with torch.device("meta"), _NoFilling():
+        yield
+
+
+def without_values(module: nn.Module, device: str) -> nn.Module:
+    """A copy of ``module`` in evaluation mode with weights of zeros, or (on "meta") of shapes alone."""
     memo: dict[int, Any] = {}
     for tensor in (*module.parameters(), *module.buffers()):
-        shape = tensor.detach().to("meta")
-        memo[id(tensor)] = nn.Parameter(shape) if isinstance(tensor, nn.Parameter) else shape
+        blank = torch.zeros(tensor.shape, dtype=tensor.dtype, device=device)
+        is_parameter = isinstance(tensor, nn.Parameter)
+        memo[id(tensor)] = nn.Parameter(blank, tensor.requires_grad) if is_parameter else blank
     return copy.deepcopy(module, memo).eval()
 
 
-def trace(module: nn.Module, *inputs: Tensor, method: str | None = None) -> Trace:
-    """Run ``module`` on the meta device in evaluation mode and write down what it does.
+SMALL_PIXELS, SMALL_PARAMS = 128 * 256, 20e6
+
+
+def quickest_device(module: nn.Module, *inputs: Tensor) -> str:
+    """ "cpu" where computing the pass takes less than the seconds that meta kernels take to import."""
+    pixels = max(t.shape[-1] * t.shape[-2] for t in inputs)
+    small = pixels <= SMALL_PIXELS and sum(p.numel() for p in module.parameters()) <= SMALL_PARAMS
+    return "cpu" if small else "meta"
+
+
+def trace(module: nn.Module, *inputs: Tensor, method: str | None = None, device: str = "meta") -> Trace:
+    """Run ``module`` in evaluation mode and write down what it does.
 
     Args:
         module: any module, on any device; it is left as it was.
         inputs: tensors of the sizes wanted; only shape and dtype matter.
         method: name of the method to call instead of ``forward``.
+        device: "meta" computes nothing; "cpu" computes with zeros. The outcome is the same.
 
     Returns:
         The operations that are not free, with the facts that conventions price; parameters; the peak number
         of bytes of inputs and activations alive at once, as eager PyTorch executes it (weights and the
         workspace of convolution kernels not included).
     """
-    module = on_meta(module)
+    module = without_values(module, device)
     weights = {t.untyped_storage()._cdata for t in (*module.parameters(), *module.buffers())}
     recorder, ran = _Recorder(weights), {}
     recorder.stack.append(("", module))
     with torch.inference_mode():
-        arguments = [torch.empty_like(t, device="meta") for t in inputs]
+        arguments = [torch.zeros(t.shape, dtype=t.dtype, device=device) for t in inputs]
         recorder.hold(arguments)
         with _watched(module, recorder, ran), recorder:
             getattr(module, method)(*arguments) if method else module(*arguments)
