@@ -183,7 +183,7 @@ def test_landmarks_lie_on_the_face(shot):
         assert (np.diff(points[k, :9, 1]) > -1).all()  # the jaw runs down to the chin
         assert points[k, 36, 0] < points[k, 39, 0] < points[k, 42, 0] < points[k, 45, 0]
         cheek = points[k, [2, 33]].mean(axis=0), points[k, [14, 33]].mean(axis=0)
-        tones = [c.frames[0, 8:14, 26:38].reshape(-1, 3).mean(axis=0) for c in six]
+        tones = [frames[k][round(float(p[1])), round(float(p[0]))].astype(float) for p in cheek]
         assert all(t[0] > t[1] > t[2] for t in tones)  # skin
         outside = ~face_region(points[k], height=h, width=w)
         assert clip.edges[k][outside].mean() > 0.02 * 255  # the background's Canny edges
@@ -203,7 +203,7 @@ def test_landmarks_move_with_the_flow(shot):
     assert np.mean(errors) < 0.12
 
 
-# BODY_25 points deep inside a part, and the DensePose parts that may be seen there (limbs may cross before it)
+# BODY_25 points deep inside a part, and the DensePose parts that may be seen there (limbs may cross it)
 _INSIDE = {
     3: (16, 18, 20, 22),
     6: (15, 17, 19, 21),
@@ -244,6 +244,13 @@ def test_families_are_dealt_to_all_train_clips():
     tones = [c.frames[0, 8:14, 26:38].reshape(-1, 3).mean(axis=0) for c in six]
     gaps = [np.abs(a - b).sum() for i, a in enumerate(tones) for b in tones[:i]]
     assert min(gaps) > 4
+
+
+def test_frame_rate_sets_the_pace():
+    """Without a rate it is 15; at a lower rate more happens between two frames."""
+    assert first("body", clip_frames=4).fps == 15
+    slow = [np.abs(first("body", clip_frames=6, fps=f).flow.astype(float)).mean() for f in (30.0, 10.0)]
+    assert slow[1] > 1.5 * slow[0]
 
 
 def test_unknown_world_is_refused():

@@ -46,7 +46,8 @@ def clips(settings) -> dict[str, Iterator[Clip]]:
 
     Args:
         settings: `slimvid.config.TaskSettings` with world, height and width (the worlds are made for
-            64..512 px, which need not be equal), fps (default 15), clip_frames, train_clips, test_clips, seed.
+            64..512 px, which need not be equal), fps (default 15), clip_frames, train_clips, test_clips,
+            seed.
 
     Raises:
         SlimvidError: unknown world.
