@@ -6,10 +6,11 @@ killed ends with the same bytes as one that was not.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -18,6 +19,7 @@ from slimvid.artifact import read_tensors, save_tensors
 from slimvid.errors import SlimvidError
 from slimvid.files import atomic_path, read_json, write_json
 from slimvid.runtime import Progress, log
+from slimvid.teachers.distributed import average_gradients, world
 
 Step = Callable[[int], Mapping[str, Tensor]]
 
@@ -25,6 +27,31 @@ Step = Callable[[int], Mapping[str, Tensor]]
 def adam(module: nn.Module, lr: float) -> Optimizer:
     """Adam with the family's betas (0.5, 0.999)."""
     return torch.optim.Adam(module.parameters(), lr=lr, betas=(0.5, 0.999), fused=True)
+
+
+def descend(
+    modules: Mapping[str, nn.Module],
+    optimisers: Mapping[str, Optimizer],
+    g: Mapping[str, Tensor],
+    d: Mapping[str, Tensor],
+    *,
+    generators: Sequence[str] = ("generator",),
+) -> None:
+    """One update of the generators by the losses ``g`` and of all other modules by ``d``.
+
+    Both backward passes end at their own parameters, so a discriminator looks at a picture once: its graph
+    serves the generators' loss and its own, and the first leaves no gradient in it.
+    """
+    for optimiser in optimisers.values():
+        optimiser.zero_grad(set_to_none=True)
+    drawers = [p for n in generators for p in modules[n].parameters() if p.requires_grad]
+    judges = [p for n, m in modules.items() if n not in generators for p in m.parameters()]
+    torch.stack(list(g.values())).sum().backward(inputs=drawers, retain_graph=True)
+    torch.stack(list(d.values())).sum().backward(inputs=judges)
+    average_gradients(drawers)
+    average_gradients(judges)
+    for optimiser in optimisers.values():
+        optimiser.step()
 
 
 def linear_decay(index: int, *, total: int, decay_from: float) -> float:
@@ -36,11 +63,10 @@ def linear_decay(index: int, *, total: int, decay_from: float) -> float:
     return 1.0 if index < start else (total - index) / (total - start)
 
 
-def seeded_generator(*parts: int) -> "torch.Generator":
-    """A CPU generator that follows from the given numbers alone."""
-    import numpy as np
-
-    return torch.Generator().manual_seed(int(np.random.SeedSequence(parts).generate_state(1)[0]))
+def step_rng(seed: int, index: int) -> np.random.Generator:
+    """What step ``index`` draws its randomness from; every process of a distributed run draws its own."""
+    rank, _ = world()
+    return np.random.default_rng([seed, index, rank] if rank else [seed, index])
 
 
 def run(
@@ -79,7 +105,7 @@ def run(
         losses = {name: float(value) for name, value in step(index).items()}
         _record(curves, losses, index, iterations, label)
         progress.update(index + 1, **losses)
-        if (index + 1) % save_every == 0 and index + 1 < iterations:
+        if (index + 1) % save_every == 0 and index + 1 < iterations and world()[0] == 0:
             _save(state, identity, index + 1, modules, optimisers, curves)
     progress.close()
     return curves

@@ -10,7 +10,6 @@ backward flow in place of FlowNet2. Where the release never decays the temporal 
 rate, all rates decay here, as the paper says.
 """
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,18 +18,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from slimvid import artifact
 from slimvid.config import TeacherSettings
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
-from slimvid.files import sha256_json
 from slimvid.nets import build
 from slimvid.nets.discriminators import MultiScaleDiscriminator, temporal_discriminator
 from slimvid.nets.vid2vid import FLOW_SCALE, Output
 from slimvid.nets.warp import warp
-from slimvid.runtime import Runtime, code_revision, library_versions
+from slimvid.runtime import Runtime
 from slimvid.teachers import loop
+from slimvid.teachers.finish import seed_weights, train_to_artifact
 from slimvid.teachers.losses import feature_matching, gan, masked_l1, perceptual
 from slimvid.teachers.sequences import Batch, chain, sample, sequence_length
 
@@ -94,7 +92,7 @@ class Vid2VidTraining:
     def step(self, index: int) -> dict[str, Tensor]:
         """Draw one batch of sequences frame by frame, learning after each; returns the mean losses."""
         s = self.settings
-        rng = np.random.default_rng([self.seed, index])
+        rng = loop.step_rng(self.seed, index)
         length = sequence_length(
             index, start=s.sequence, longest=s.sequence_max, doubles_every=s.sequence_doubles_every
         )
@@ -126,25 +124,14 @@ class Vid2VidTraining:
         return {name: torch.stack(values).mean() for name, values in totals.items()}
 
     def _learn(self, t: int, batch: Batch, drawn: list[Tensor], out: Output) -> dict[str, Tensor]:
-        """One update of the generator and of every discriminator from frame ``t``.
-
-        Each discriminator looks at each picture once: its graph serves the generator's loss and its own.
-        """
+        """One update of the generator and of every discriminator from frame ``t``; returns the losses."""
         g, d = self._image_gan(t, batch, out)
         for stride_g, stride_d in self._temporal_gan(t, batch, drawn, out):
             g, d = g | stride_g, d | stride_d
         g |= self._reconstruction(t, batch, out) | self._motion(t, batch, drawn, out)
         if self.distiller is not None:
             g |= self.distiller.losses(t, drawn, out)
-        generator = self.modules["generator"]
-        for optimiser in self.optimisers.values():
-            optimiser.zero_grad(set_to_none=True)
-        wanted = [p for p in generator.parameters() if p.requires_grad]
-        torch.stack(list(g.values())).sum().backward(inputs=wanted, retain_graph=True)
-        judges = [p for n, m in self.modules.items() if n != "generator" for p in m.parameters()]
-        torch.stack(list(d.values())).sum().backward(inputs=judges)
-        for optimiser in self.optimisers.values():
-            optimiser.step()
+        loop.descend(self.modules, self.optimisers, g, d)
         return {name: value.detach() for name, value in (g | d).items()}
 
     def _image_gan(self, t: int, batch: Batch, out: Output) -> tuple[dict, dict]:
@@ -256,7 +243,7 @@ def fit(
             f"{task}: teacher.foreground is on, but the task names no foreground classes; set tasks.{task}."
             "foreground, or switch it off"
         )
-    torch.manual_seed(int(np.random.SeedSequence([seed, 1]).generate_state(1)[0]))  # initial weights
+    seed_weights(seed)
     training = Vid2VidTraining(
         generator=build(dict(spec)),
         settings=settings,
@@ -266,35 +253,19 @@ def fit(
         distiller=distiller,
         gap=gap,
     )
-    facts = {
-        "settings": settings.model_dump(mode="json"),
-        "data": {"source": data.meta.source, "sha256": data.digest},
-        "perceptual_loss": "on" if settings.vgg else "off: no VGG-19 weights were given",
-        "seed": seed,
-        "runtime": {"device": runtime.device, "precision": runtime.precision, "threads": runtime.threads},
-        **(provenance or {}),
-    }
-    state = out / "state"
-    curves = loop.run(
-        training.step,
-        modules=training.modules,
-        optimisers=training.optimisers,
-        iterations=settings.iterations,
-        state=state,
-        identity=sha256_json({"spec": dict(spec), **facts}),
-        save_every=settings.save_every,
-        label=f"{task}/{method}/{seed}",
-        schedule=lambda i: loop.linear_decay(i, total=settings.iterations, decay_from=settings.decay_from),
-    )
-    loop.write_curves(out / "curves.parquet", curves)
-    artifact.save(
-        out,
+    train_to_artifact(
+        training,
         task=task,
         method=method,
         spec=spec,
+        settings=settings,
         plan={**plan, "first": settings.first},
-        condition=data.meta.condition.to_dict(),
-        provenance={**facts, "code": code_revision(), "libraries": library_versions()},
-        state=training.modules["generator"].state_dict(),
+        data=data,
+        seed=seed,
+        out=out,
+        runtime=runtime,
+        provenance={
+            "perceptual_loss": "on" if settings.vgg else "off: no VGG-19 weights were given",
+            **(provenance or {}),
+        },
     )
-    shutil.rmtree(state, ignore_errors=True)
