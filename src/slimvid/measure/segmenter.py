@@ -26,7 +26,7 @@ def new_segmenter(classes: int) -> DilatedNet:
 def train_segmenter(
     frames: Sequence[np.ndarray], labels: Sequence[np.ndarray], *, classes: int, iterations: int
 ) -> DilatedNet:
-    """Train on real frames: random crops of at most 128 x 128, mirrored half of the time, cross-entropy.
+    """Train on real frames: random crops of at most 128 x 128, mirrored half of the time; class-weighted loss.
 
     Args:
         frames: uint8 H x W x 3.
@@ -35,6 +35,7 @@ def train_segmenter(
     net = new_segmenter(classes)
     height, width = labels[0].shape
     crop = min(height, CROP), min(width, CROP)
+    weight = _class_weights(labels, classes)
 
     def batch(draw: np.random.Generator):
         images, targets = [], []
@@ -48,11 +49,19 @@ def train_segmenter(
     def loss(output, target):
         full = F.interpolate(output, target.shape[1:], mode="bilinear", align_corners=False)
         # a crop may be void throughout: the mean over no pixel would be NaN
-        total = F.cross_entropy(full, target, ignore_index=VOID, reduction="sum")
+        total = F.cross_entropy(full, target, weight, ignore_index=VOID, reduction="sum")
         return total / (target != VOID).sum().clamp_min(1)
 
-    fit(net, batch, loss, iterations=iterations, label="segmenter")
+    fit(net, batch, loss, iterations=iterations, label="segmenter", lr=2e-2)
     return net
+
+
+def _class_weights(labels: Sequence[np.ndarray], classes: int) -> torch.Tensor:
+    """Weights of the cross-entropy, 1 / sqrt(frequency), 1 on an average pixel: thin things count as well."""
+    counts = sum(np.bincount(label[label < classes], minlength=classes) for label in labels)
+    share = counts / max(counts.sum(), 1)
+    weight = 1 / np.sqrt(np.maximum(share, 1e-4))
+    return torch.from_numpy(weight / max((weight * share).sum(), 1e-12)).float()
 
 
 @torch.no_grad()
