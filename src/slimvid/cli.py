@@ -85,10 +85,17 @@ def _section(table: dict, name: str, section: str):
     return table[name]
 
 
-def _runtime(config: "Config", *, precision: str = "auto") -> "Runtime":
-    from slimvid.runtime import resolve
+@contextmanager
+def _training(config: "Config", *, precision: str) -> Iterator["Runtime"]:
+    """Where a training runs; under torchrun, as one of its processes."""
+    from dataclasses import replace
 
-    return resolve(device=config.device, precision=precision, threads=config.threads)
+    from slimvid.runtime import resolve
+    from slimvid.teachers.distributed import group
+
+    runtime = resolve(device=config.device, precision=precision, threads=config.threads)
+    with group(runtime.device) as device:
+        yield replace(runtime, device=device)
 
 
 def _plan(config: "Config", method: str):
@@ -139,14 +146,15 @@ def train_teacher(task: Task, seed: Seed, config: ConfigFiles = None, log: LogFi
 
         _section(settings.tasks, task, "tasks")
         teacher = settings.teacher_settings(task)
-        teacher_module(teacher).train(
-            task=task,
-            settings=teacher,
-            seed=seed,
-            prepared=paths.prepared(task),
-            out=paths.checkpoint(task, "original", seed),
-            runtime=_runtime(settings, precision=teacher.precision),
-        )
+        with _training(settings, precision=teacher.precision) as runtime:
+            teacher_module(teacher).train(
+                task=task,
+                settings=teacher,
+                seed=seed,
+                prepared=paths.prepared(task),
+                out=paths.checkpoint(task, "original", seed),
+                runtime=runtime,
+            )
 
 
 @app.command()
@@ -156,18 +164,19 @@ def compress(task: Task, method: Method, seed: Seed, config: ConfigFiles = None,
         from slimvid.compress import compress as run
 
         _section(settings.tasks, task, "tasks")
-        teacher = settings.teacher_settings(task)
-        run(
-            task=task,
-            row=method,
-            settings=_section(settings.methods, method, "methods"),
-            teacher_settings=teacher,
-            seed=seed,
-            prepared=paths.prepared(task),
-            teacher=paths.checkpoint(task, "original", seed),
-            out=paths.checkpoint(task, method, seed),
-            runtime=_runtime(settings, precision=teacher.precision),
-        )
+        teacher, recipe = settings.teacher_settings(task), _section(settings.methods, method, "methods")
+        with _training(settings, precision=teacher.precision) as runtime:
+            run(
+                task=task,
+                row=method,
+                settings=recipe,
+                teacher_settings=teacher,
+                seed=seed,
+                prepared=paths.prepared(task),
+                teacher=paths.checkpoint(task, "original", seed),
+                out=paths.checkpoint(task, method, seed),
+                runtime=runtime,
+            )
 
 
 @app.command()
@@ -338,7 +347,3 @@ def cost_published(log: LogFile = None) -> None:
 
     with logging_to(log):
         write_published(paths.COST_PUBLISHED)
-
-
-if __name__ == "__main__":
-    main()

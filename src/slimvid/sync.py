@@ -1,0 +1,87 @@
+"""Snakemake and DVC in step: the one verb that may tell either that what lies on disk is current.
+
+Both keep books on the same files. ``dvc commit --force`` records whatever is there, and ``snakemake --touch``
+declares whatever is there to be new; each is done only where the other side vouches for the files.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from slimvid.errors import SlimvidError
+
+NOTHING_TO_DO = "Nothing to be done"
+TARGETS = ("results/table1.csv",)  # what dvc.yaml versions
+
+
+def sync(root: Path) -> str:
+    """Bring DVC's and Snakemake's records of the default profile in step, and say in a line what was done.
+
+    After a direct ``snakemake`` run: Snakemake has nothing to do and knows who made each file, so DVC commits
+    them. After ``dvc pull`` or ``dvc checkout``: DVC's status is clean, so Snakemake touches them in order.
+
+    Raises:
+        SlimvidError: ``root`` is not the project's folder, neither side vouches for the files, or one of the
+            two tools failed.
+    """
+    for name in ("Snakefile", "dvc.yaml", ".dvc"):
+        if not (root / name).exists():
+            raise SlimvidError(f"{root / name}: missing; run `slimvid sync` in the project's folder")
+    made, versioned = _nothing_to_do(root), not _changes(root)
+    if made and versioned:
+        return "DVC and Snakemake are in step already"
+    if made:
+        _check_records(root)
+        _run(root, "dvc", "commit", "--force", "--quiet")
+        return _done(root, "DVC has recorded what Snakemake made; commit dvc.lock to Git")
+    if versioned:
+        _run(root, "snakemake", "--touch", "--cores", "1", "--quiet", "all", "--", *TARGETS)
+        return _done(root, "Snakemake takes what DVC checked out as current")
+    raise SlimvidError(
+        "dvc.lock: neither DVC nor Snakemake vouches for the files on disk; run "
+        f"`snakemake --cores 8 {TARGETS[0]}` (or `dvc checkout`, to go back) and sync again"
+    )
+
+
+def _nothing_to_do(root: Path) -> bool:
+    """Whether Snakemake finds every target current."""
+    return NOTHING_TO_DO in _run(root, "snakemake", "--dry-run", "--nocolor", "--", *TARGETS)
+
+
+def _changes(root: Path) -> dict:
+    """DVC's changed stages."""
+    status = _run(root, "dvc", "status", "--json")
+    return json.loads(status[status.index("{") :])
+
+
+def _check_records(root: Path) -> None:
+    """See that Snakemake made the files itself: of others it knows no parameters and sees only times."""
+    summary = _run(root, "snakemake", "--summary", "--nocolor", "--", *TARGETS).splitlines()
+    start = next((i for i, line in enumerate(summary) if line.startswith("output_file\t")), len(summary))
+    for line in summary[start + 1 :]:
+        file, _, rule, *_ = line.split("\t")
+        if rule == "-" and (root / file).exists():
+            raise SlimvidError(
+                f"{file}: Snakemake has no record of making it, so DVC must not record it; run "
+                f"`snakemake --cores 8 --forcerun {file}` or `dvc checkout {file}`"
+            )
+
+
+def _done(root: Path, message: str) -> str:
+    """The message, once both sides agree."""
+    left = _changes(root)
+    if left or not _nothing_to_do(root):
+        where = next(iter(left), TARGETS[0])
+        raise SlimvidError(f"{where}: still out of step after the sync; see `dvc status` and `snakemake -n`")
+    return message
+
+
+def _run(root: Path, module: str, *arguments: str) -> str:
+    """Output of one of the two tools, from the environment that runs this."""
+    command = [sys.executable, "-m", module, *arguments]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    if result.returncode != 0:
+        lines = (result.stderr.strip() or result.stdout.strip()).splitlines()
+        raise SlimvidError(f"{module} {' '.join(arguments)}: failed ({lines[-1] if lines else 'no message'})")
+    return result.stdout + result.stderr
