@@ -14,7 +14,6 @@ neither the paper's equations nor the release stop their gradient. The release m
 ``align_corners``, whose default has changed since; ``nets.warp`` says it.
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -24,20 +23,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from slimvid import artifact
 from slimvid.config import RecycleGANSettings
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
-from slimvid.files import sha256_json
 from slimvid.nets import build
 from slimvid.nets.framewise import Drawn
 from slimvid.nets.patchgan import PatchGan
 from slimvid.nets.resnet import resnet_spec
 from slimvid.nets.warp import warp
-from slimvid.runtime import Runtime, code_revision, library_versions
+from slimvid.runtime import Runtime
 from slimvid.teachers import loop
 from slimvid.teachers.content import content_loss
+from slimvid.teachers.finish import seed_weights, train_to_artifact
 from slimvid.teachers.losses import gan
 from slimvid.teachers.sequences import Batch
 from slimvid.teachers.synthetic_flow import ROWS, frame_noise, synthetic_flow
@@ -113,7 +111,7 @@ class RecycleGANTraining:
 
     def step(self, index: int) -> dict[str, Tensor]:
         """One update of both generators, then of both discriminators; returns the losses."""
-        rng = np.random.default_rng([self.seed, index])
+        rng = loop.step_rng(self.seed, index)
         batch = sample_unpaired(
             self.data,
             rng,
@@ -129,7 +127,7 @@ class RecycleGANTraining:
             g |= self._motion(way, rng) | self._likeness(way)
         if self.distiller is not None:
             g |= self.distiller.losses(0, (), Drawn(ways[0].fake))
-        self._update(g, d)
+        loop.descend(self.modules, self.optimisers, g, d, generators=("generator", "back"))
         return {name: value.detach() for name, value in (g | d).items()}
 
     def _translate(self, batch: Batch) -> list[Way]:
@@ -190,18 +188,6 @@ class RecycleGANTraining:
 
     def _noisy(self, picture: Tensor, rng: np.random.Generator) -> Tensor:
         return picture + frame_noise(rng, tuple(picture.shape), level=self.settings.noise).to(picture.device)
-
-    def _update(self, g: Mapping[str, Tensor], d: Mapping[str, Tensor]) -> None:
-        """Each discriminator sees each picture once: its graph serves the generators' loss and its own."""
-        for optimiser in self.optimisers.values():
-            optimiser.zero_grad(set_to_none=True)
-        names = ("generator", "back")
-        drawers = [p for n in names for p in self.modules[n].parameters() if p.requires_grad]
-        judges = [p for n, m in self.modules.items() if n not in names for p in m.parameters()]
-        torch.stack(list(g.values())).sum().backward(inputs=drawers, retain_graph=True)
-        torch.stack(list(d.values())).sum().backward(inputs=judges)
-        for optimiser in self.optimisers.values():
-            optimiser.step()
 
 
 def sample_unpaired(
@@ -279,7 +265,7 @@ def fit(
     The way back has the original's architecture also for a student: it is a judge that is thrown away.
     An interrupted run goes on from its last state; the state is deleted once the artifact is whole.
     """
-    torch.manual_seed(int(np.random.SeedSequence([seed, 1]).generate_state(1)[0]))  # initial weights
+    seed_weights(seed)
     training = RecycleGANTraining(
         generator=build(dict(spec)),
         settings=settings,
@@ -288,40 +274,21 @@ def fit(
         runtime=runtime,
         distiller=distiller,
     )
-    facts = {
-        "settings": settings.model_dump(mode="json"),
-        "data": {"source": data.meta.source, "sha256": data.digest},
-        "content_loss": _content_state(settings),
-        "seed": seed,
-        "runtime": {"device": runtime.device, "precision": runtime.precision, "threads": runtime.threads},
-        **(provenance or {}),
-    }
-    state = out / "state"
     # The release's schedule reaches zero one epoch early: with no decay epochs, as its scripts have it, the
     # whole last epoch changes no weight (2 epochs are 1, and 5 are 4). `iterations` counts steps that learn.
-    curves = loop.run(
-        training.step,
-        modules=training.modules,
-        optimisers=training.optimisers,
-        iterations=settings.iterations,
-        state=state,
-        identity=sha256_json({"spec": dict(spec), **facts}),
-        save_every=settings.save_every,
-        label=f"{task}/{method}/{seed}",
-        schedule=lambda i: loop.linear_decay(i, total=settings.iterations, decay_from=settings.decay_from),
-    )
-    loop.write_curves(out / "curves.parquet", curves)
-    artifact.save(
-        out,
+    train_to_artifact(
+        training,
         task=task,
         method=method,
         spec=spec,
+        settings=settings,
         plan=plan,
-        condition=data.meta.condition.to_dict(),
-        provenance={**facts, "code": code_revision(), "libraries": library_versions()},
-        state=training.modules["generator"].state_dict(),
+        data=data,
+        seed=seed,
+        out=out,
+        runtime=runtime,
+        provenance={"content_loss": _content_state(settings), **(provenance or {})},
     )
-    shutil.rmtree(state, ignore_errors=True)
 
 
 def _content_state(settings: RecycleGANSettings) -> str:
