@@ -25,12 +25,14 @@ from slimvid.data.worlds import body_look as look
 from slimvid.data.worlds.body_bones import Bones, dance, skeleton
 from slimvid.data.worlds.body_shape import PARTS, columns, profile, tube
 from slimvid.data.worlds.canvas import Atlas, Facets, Renderer, triangle_matrices
-from slimvid.data.worlds.mesh import grid, lambert, shaded
+from slimvid.data.worlds.mesh import grid, lambert, shaded, solid
 from slimvid.data.worlds.motion import wander
 from slimvid.data.worlds.texture import blurred
 
 # Parts that lie over others where tubes meet (clothes over hips, a cap over the head): painted as if nearer.
-_OVER = {"torso": 0.03, "skirt": 0.05, "hips": 0.01, "l_foot": 0.02, "r_foot": 0.02}
+_OVER = {"torso": 0.065, "skirt": 0.08, "hips": 0.03, "l_foot": 0.02, "r_foot": 0.02}
+# At a joint the end of one limb covers the start of the next, so that triangles of both do not interleave.
+_CAP_OVER, _CAP_UNDER = 0.05, 0.06
 _FLOOR = 0.74  # share of the height where wall and floor meet
 
 
@@ -69,45 +71,44 @@ class _Dancer:
         self._assemble(atlas, atlas.add(room), {k: atlas.add(v) for k, v in pictures.items()})
 
     def _assemble(self, atlas: Atlas, room: int, numbers: dict[str, int]) -> None:
-        texture, surface, label, receives = [room], [0], [0], [1.0]
+        """Facet 0 is the studio, then the triangles of all tubes."""
+        texture, surface, label = [[room]], [[0]], [[0]]
         triangles_of, flats, over, corner = [], [], [], 0
         self.parts: dict[str, _Part] = {}
-        for name, pair in PARTS.items():
+        for name in PARTS:
             if name == "skirt" and not self.figure.skirt:
                 continue
             rings, count = profile(name, self.figure), columns(name, small=self.size < 110)
             triangles, flat = grid(len(rings) - 1, count)
-            rows = _along(rings)
-            flat = np.stack(
-                [flat[..., 0], rows[np.rint(flat[..., 1] * (len(rings) - 1)).astype(int)]], axis=2
-            )
+            row = triangles // (count + 1)
+            flat = np.stack([flat[..., 0], _along(rings)[row]], axis=2)
             self.parts[name] = _Part(rings, count)
+            over.append(self._nearer(name, rings[:, 0][row].mean(axis=1)))
             triangles_of.append(triangles + corner)
             flats.append(flat)
-            nearer = 0.03 if name == "hair" and self.figure.hair == "cap" else _OVER.get(name, 0.0)
-            over += [nearer] * len(triangles)
             corner += len(rings) * (count + 1)
-            middle = flat[:, :, 0].mean(axis=1)
-            front = np.abs(middle - 0.5) < 0.25
-            numbers_of = np.where(front, pair[1], pair[0])
-            if name == "skirt":
-                numbers_of = numbers_of + (middle > 0.5)  # the person's left half belongs to the left thigh
-            texture += [numbers[name]] * len(triangles)
-            surface += [len(self.parts)] * len(triangles)
-            label += numbers_of.tolist()
-            receives += [0.0] * len(triangles)
-        self.triangles, self.over = np.concatenate(triangles_of), np.array(over)
+            texture.append([numbers[name]] * len(triangles))
+            surface.append([len(self.parts)] * len(triangles))
+            label.append(_dense_parts(name, flat[:, :, 0].mean(axis=1)))
+        self.triangles, self.over = np.concatenate(triangles_of), np.concatenate(over)
         self.inverse_flat = np.linalg.inv(triangle_matrices(np.concatenate(flats)))
-        count = len(texture)
+        studio = np.arange(1 + len(self.triangles)) == 0
         self.facets = Facets(
-            texture=np.array(texture),
-            to_texture=np.tile(np.eye(3), (count, 1, 1)),
-            surface=np.array(surface),
-            label=np.array(label),
-            instance=np.minimum(np.arange(count), 1),
-            receives=np.array(receives),
+            texture=np.concatenate(texture),
+            to_texture=np.tile(np.eye(3), (len(studio), 1, 1)),
+            surface=np.concatenate(surface),
+            label=np.concatenate(label),
+            instance=(~studio).astype(int),
+            receives=studio.astype(float),
         )
         self.renderer = Renderer(height=self.height, width=self.width, atlas=atlas, facets=self.facets)
+
+    def _nearer(self, name: str, at: np.ndarray) -> np.ndarray:
+        """By how much triangles at ``at`` along a part are painted as if nearer to the viewer."""
+        base = 0.03 if name == "hair" and self.figure.hair == "cap" else _OVER.get(name, 0.0)
+        limb = name[:2] in ("l_", "r_")
+        leads = limb and not name.endswith(("hand", "foot"))
+        return base + _CAP_OVER * leads * (at > 0.98) - _CAP_UNDER * limb * (at < 0.02)
 
     def to_pixels(self, points: np.ndarray, x: float) -> np.ndarray:
         scale = self.size * self.figure.tall
@@ -128,7 +129,7 @@ class _Dancer:
         lit = lambert(normals, base=0.52, gain=0.56)[self.triangles]
         matrices[1:], light[1:] = shaded(corners, self.inverse_flat, lit)
         depth = points[:, 2][self.triangles].mean(axis=1) + self.over
-        shown = np.nonzero(normals[:, 2][self.triangles].mean(axis=1) > -0.25)[0]
+        shown = np.nonzero(solid(corners, self._handed(bones)))[0]
         order = shown[np.argsort(depth[shown], kind="stable")]
         wall = np.array([(-1.0, -1), (w, -1), (w, h), (-1, h)])
         everything = [(0, wall), *zip((1 + order).tolist(), corners[order], strict=True)]
@@ -137,8 +138,17 @@ class _Dancer:
         )
         return view, flow, valid, self._keypoints(bones, shift)
 
+    def _handed(self, bones: Bones) -> np.ndarray:
+        """Per triangle the sign of its area when its outside is seen; tubes that lead upwards turn it round."""
+        signs = []
+        for name, part in self.parts.items():
+            across, _, out = bones.frame[name].T
+            upright = np.cross(bones.along[name], across) @ out
+            signs += [-np.sign(upright)] * (2 * (len(part.rings) - 1) * part.count)
+        return np.array(signs)
+
     def _keypoints(self, bones: Bones, shift: float) -> np.ndarray:
-        """BODY_25 with confidence 1; 0 for an eye or ear turned away and for points out of the picture."""
+        """BODY_25 with confidence 1; 0 for eyes and ears turned away and points out of the picture."""
         xy = self.to_pixels(bones.points, shift)
         sure = np.ones(25)
         centre = bones.start["head"] + 0.5 * bones.along["head"]
@@ -180,6 +190,13 @@ class _Dancer:
         part = self.facets.label[ids]
         iuv = np.stack([part * (255 / 24), 255 * np.clip(u, 0, 1), 255 * np.clip(v, 0, 1)], axis=2)
         return (np.rint(iuv) * (part > 0)[..., None]).astype(np.uint8)
+
+
+def _dense_parts(name: str, around: np.ndarray) -> np.ndarray:
+    """DensePose part numbers of triangles of a tube at ``around`` (0..1, front in the middle)."""
+    back, front = PARTS[name]
+    numbers = np.where(np.abs(around - 0.5) < 0.25, front, back)
+    return numbers + (around > 0.5) if name == "skirt" else numbers  # its left half counts as left thigh
 
 
 def _along(rings: np.ndarray) -> np.ndarray:

@@ -111,6 +111,7 @@ def textures(rng: np.random.Generator, outfit: Outfit, skin: np.ndarray, size: i
     upper, lower = (fabric(rng, size * 2, *c, scale=9) for c in (outfit.upper, outfit.lower))
     top = lambda n: _piece(rng, upper, size, n)  # noqa: E731
     bottom = lambda n: _piece(rng, lower, size, n)  # noqa: E731
+    around = np.hstack([bottom(0), bottom(0)[:, ::-1]])  # wide parts take two widths of cloth
     out = {
         "neck": bare,
         "head": _head(rng, size, skin, outfit),
@@ -122,8 +123,8 @@ def textures(rng: np.random.Generator, outfit: Outfit, skin: np.ndarray, size: i
         if cap
         else strands(rng, size, outfit.hair, curl=1.0 if outfit.figure["hair"] == "afro" else 0.1)
     )
-    out["hips"] = bottom(0)
-    out["skirt"] = _pleats(bottom(1), size) if outfit.figure["skirt"] else bare
+    out["hips"] = around
+    out["skirt"] = _pleats(around) if outfit.figure["skirt"] else bare
     for side in ("l", "r"):
         out[f"{side}_arm"] = _sleeve(top(2), bare, outfit.sleeve)
         out[f"{side}_forearm"] = _sleeve(top(3), bare, outfit.sleeve - 1)
@@ -159,8 +160,9 @@ def _sleeve(cloth: np.ndarray, bare: np.ndarray, share: float) -> np.ndarray:
     return to_bytes(picture * (1 - 0.35 * hem)[:, None, None])
 
 
-def _pleats(cloth: np.ndarray, size: int) -> np.ndarray:
-    folds = 0.12 * np.sin(np.linspace(0, 2 * np.pi * 15, size))[None] * np.linspace(0.2, 1, size)[:, None]
+def _pleats(cloth: np.ndarray) -> np.ndarray:
+    size, wide = cloth.shape[:2]
+    folds = 0.12 * np.sin(np.linspace(0, 2 * np.pi * 15, wide))[None] * np.linspace(0.2, 1, size)[:, None]
     hem = np.where(np.arange(size) > 0.95 * size, 0.72, 1.0)[:, None]
     return to_bytes(cloth.astype(np.float32) * ((1 + folds) * hem)[..., None])
 
@@ -178,25 +180,17 @@ def _shoe(size: int, colour: Colour) -> np.ndarray:
 
 
 def _torso(rng, outfit: Outfit, skin: np.ndarray, cloth: np.ndarray, size: int) -> np.ndarray:
-    base = cloth[:size, :size].astype(np.float32)
-    base *= (1 + 0.13 * noise(rng, size, size, cells=(5, 4), octaves=3))[..., None]
+    """A shirt, twice as wide as high: back seam at the sides, neckline in the middle, a belt below."""
+    base, area = cloth[:size].astype(np.float32), (size, 2 * size)
+    base *= (1 + 0.13 * noise(rng, *area, cells=(5, 8), octaves=3))[..., None]
     dip = 0.30 if outfit.sleeve < 0.5 else 0.22
-    neckline = np.array(
-        [
-            (0.30, -0.1),
-            (0.38, 0.10),
-            (0.44, dip * 0.85),
-            (0.5, dip),
-            (0.56, dip * 0.85),
-            (0.62, 0.10),
-            (0.7, -0.1),
-        ]
-    )
-    base = mix(base, skin * 0.96, soft_polygon((size, size), neckline * size, 0.4))
+    half = np.array([(0.30, -0.1), (0.38, 0.10), (0.44, dip * 0.85), (0.5, dip)])
+    neckline = np.vstack([half, half[-2::-1] * [-1, 1] + [1, 0]]) * [2 * size, size]
+    base = mix(base, skin * 0.96, soft_polygon(area, neckline, 0.4))
     trim = np.asarray(outfit.upper[2], float) * 0.8
-    base = mix(base, trim, soft_line((size, size), neckline * size, size * 0.022, 0.4))
-    waist = np.clip((np.arange(size) / size - 0.93) * 30, 0, 1)[:, None] * np.ones((1, size))
-    return to_bytes(mix(base, np.asarray(outfit.lower[1]) * 0.6, waist.astype(np.float32) * 0.8))
+    base = mix(base, trim, soft_line(area, neckline, size * 0.022, 0.4))
+    belt = np.clip((np.arange(size) / size - 0.93) * 30, 0, 1)[:, None] * np.ones((1, 2 * size))
+    return to_bytes(mix(base, np.asarray(outfit.lower[1]) * 0.6, belt.astype(np.float32) * 0.8))
 
 
 def _head(rng: np.random.Generator, size: int, skin: np.ndarray, outfit: Outfit) -> np.ndarray:

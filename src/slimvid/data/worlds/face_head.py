@@ -7,7 +7,7 @@ import numpy as np
 from slimvid.data.worlds import face_look as look
 from slimvid.data.worlds.canvas import Atlas, Facets, Renderer, View, samples_for, triangle_matrices
 from slimvid.data.worlds.face_shape import Build, Pose, hair_shell, head_mesh, mean_landmarks, relief
-from slimvid.data.worlds.mesh import grid, lambert, shaded, unit
+from slimvid.data.worlds.mesh import grid, lambert, shaded, solid, unit
 from slimvid.data.worlds.texture import strands
 
 _PIVOT = np.array([0.0, 0.95, -0.45])  # the head turns about the top of the neck
@@ -77,7 +77,7 @@ class Head:
         self.kind = np.repeat([_FACE, _HAIR, _NECK], self.counts)
         flat = [triangle_matrices(f) for f in (self.mesh.flat[face], hair_flat, neck_flat)]
         self.inverse_flat = np.linalg.inv(np.concatenate(flat))
-        self.winding = np.sign(np.linalg.det(flat[0]))
+        self.side = np.concatenate([np.sign(np.linalg.det(flat[0])), np.zeros(len(hair) + len(neck))])
 
     def _paint(self, rng: np.random.Generator) -> tuple[Atlas, dict[str, int]]:
         who, build, atlas = self.who, self.who.build, Atlas()
@@ -202,15 +202,20 @@ class Head:
             chosen = chosen[np.argsort(depth[chosen], kind="stable")]
             return zip((chosen + _SINGLE).tolist(), corners[chosen], strict=True)
 
-        hair, seen = self.kind == _HAIR, np.zeros(len(corners), bool)
-        a, b, c = corners[: self.counts[0]].transpose(1, 0, 2)
-        area = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
-        seen[: self.counts[0]] = area * self.winding > 0  # the far side of the nose is hidden
+        hair = self.kind == _HAIR
+        painted = solid(corners, self.side)  # the far side of the nose is hidden
         shown = lambda *facets: [(k, outlines[k]) for k in facets]  # noqa: E731
         order = shown(_WALL) + shown(*(_BUN,) * (self.who.style == "updo"))
-        order += [*pick(hair & (facing < 0)), *shown(_SKULL, _CHEST), *pick(self.kind == _NECK)]
-        order += [*shown(_TORSO, _EAR_L, _EAR_R, _EYE_L, _EYE_R, _MOUTH), *pick(seen)]
-        return [*order, *pick(hair & (facing >= 0))]
+        order += [
+            *pick(painted & hair & (facing < 0)),
+            *shown(_SKULL, _CHEST),
+            *pick(painted & (self.kind == _NECK)),
+        ]
+        order += [
+            *shown(_TORSO, _EAR_L, _EAR_R, _EYE_L, _EYE_R, _MOUTH),
+            *pick(painted & (self.kind == _FACE)),
+        ]
+        return [*order, *pick(painted & hair & (facing >= 0))]
 
     def _torso_shift(self, pose: Pose) -> np.ndarray:
         return np.array([0.45 * pose.x + pose.sway, 0.45 * pose.y + 0.1 * pose.sway, 0])

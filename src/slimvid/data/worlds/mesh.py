@@ -52,3 +52,19 @@ def shaded(corners: np.ndarray, inverse_flat: np.ndarray, lit: np.ndarray) -> tu
     longest = (edges * edges).sum(axis=2).max(axis=1)
     steady = np.abs(np.linalg.det(q)) > np.maximum(1.0, 0.10 * longest)
     return q @ inverse_flat, np.where(steady[:, None], slope, even)
+
+
+def solid(corners: np.ndarray, side: np.ndarray | float) -> np.ndarray:
+    """Which triangles [n, 3, 2] to paint: those that turn their outside to the viewer and are no slivers.
+
+    Args:
+        corners: in pixels.
+        side: the sign (1 or -1) of a triangle's area when its outside is seen; 0: both sides are painted.
+
+    A sliver's matrix would carry the texture of its neighbours in the atlas; the triangles around it, which
+    are painted with their border, cover it.
+    """
+    a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+    longest = np.sqrt(np.maximum((a * a).sum(axis=1), (b * b).sum(axis=1)))
+    return np.where(np.equal(side, 0), np.abs(area), area * side) > np.maximum(0.12 * longest, 0.03)

@@ -92,15 +92,16 @@ def fabric(
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size * scale
     drift = noise(rng, size, size, cells=(3, 3), octaves=2) * 0.12
     x, y = x + drift, y + drift
+    sharp = max(14.0, 0.8 * size / scale)
     masks = {
         "plain": lambda: np.zeros_like(x),
-        "stripes": lambda: _pulse(y, 0.5),
-        "check": lambda: 0.5 * _pulse(x * 0.6, 0.5) + 0.5 * _pulse(y * 0.6, 0.5),
+        "stripes": lambda: _pulse(y, 0.5, sharp),
+        "check": lambda: 0.5 * _pulse(x * 0.6, 0.5, sharp) + 0.5 * _pulse(y * 0.6, 0.5, sharp),
         "dots": lambda: _step(
             0.30 - np.hypot(np.mod(x + 0.5 * np.floor(y), 1) - 0.5, np.mod(y, 1) - 0.5), size / scale
         ),
         "knit": lambda: 0.5 + 0.5 * np.sin(6.283 * 1.5 * (y + 0.35 * np.abs(np.mod(x * 1.5, 1) - 0.5))),
-        "zigzag": lambda: _pulse(y * 0.7 + np.abs(np.mod(x * 0.7, 1) - 0.5), 0.5),
+        "zigzag": lambda: _pulse(y * 0.7 + np.abs(np.mod(x * 0.7, 1) - 0.5), 0.5, sharp),
     }
     mask = masks[kind]().astype(np.float32)
     picture = mix(np.full((size, size, 3), first, np.float32), second, np.clip(mask, 0, 1))
@@ -109,10 +110,10 @@ def fabric(
     return to_bytes(picture * (1 + 0.16 * folds + weave)[..., None])
 
 
-def _pulse(phase: np.ndarray, share: float) -> np.ndarray:
-    """A square wave with slightly soft flanks, 1 on ``share`` of each period."""
+def _pulse(phase: np.ndarray, share: float, sharp: float) -> np.ndarray:
+    """A square wave, 1 on ``share`` of each period; its flanks take 1 / ``sharp`` of one."""
     saw = np.mod(phase, 1)
-    return np.clip((share / 2 - np.abs(saw - 0.5)) * 14 + 0.5, 0, 1)
+    return np.clip((share / 2 - np.abs(saw - 0.5)) * sharp + 0.5, 0, 1)
 
 
 def _step(signed: np.ndarray, texels: float) -> np.ndarray:
