@@ -139,7 +139,7 @@ class _Dancer:
         return view, flow, valid, self._keypoints(bones, shift)
 
     def _handed(self, bones: Bones) -> np.ndarray:
-        """Per triangle the sign of its area when its outside is seen; tubes that lead upwards turn it round."""
+        """Per triangle the sign of its area when its outside is seen (tubes that lead upwards turn it)."""
         signs = []
         for name, part in self.parts.items():
             across, _, out = bones.frame[name].T
