@@ -1,0 +1,67 @@
+"""The command line: quick to answer, and one line for what a user can mend."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from slimvid.cli import main
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Exit status of `slimvid ARGUMENTS` in this process."""
+    monkeypatch.setattr(sys, "argv", ["slimvid", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    return stop.value.code
+
+
+def test_help_names_every_step_of_the_workflow(monkeypatch, capsys) -> None:
+    assert call(monkeypatch, "--help") == 0
+    shown = capsys.readouterr().out
+    for file in (ROOT / "workflow" / "rules").glob("*.smk"):
+        for line in file.read_text().splitlines():
+            if line.startswith("rule "):
+                step = line.removeprefix("rule ").removesuffix(":").replace("_", "-")
+                assert step.split("-published")[0] in shown
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["version"], ["prepare", "--help"]])
+def test_it_answers_without_the_heavy_libraries(arguments: list[str]) -> None:
+    heavy = ("torch", "cv2", "av", "mlflow", "pandas", "scipy", "pyarrow", "numpy")
+    code = (
+        f"import sys\nfrom slimvid.cli import main\nsys.argv[1:] = {arguments}\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_missing_config_is_one_line(monkeypatch, capsys, tmp_path: Path) -> None:
+    status = call(monkeypatch, "prepare", "sketch2face", "--config", str(tmp_path / "none.yaml"))
+    message = capsys.readouterr().err
+    assert status == 1
+    assert message.count("\n") == 1
+    assert message.startswith(f"slimvid: {tmp_path / 'none.yaml'}: no such config file")
+
+
+def test_an_unknown_task_or_method_names_those_there_are(monkeypatch, capsys, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    smoke = ["--config", str(ROOT / "config" / "smoke.yaml"), "--log", str(tmp_path / "a.log")]
+    assert call(monkeypatch, "prepare", "sketch2cat", *smoke) == 1
+    assert "tasks has no 'sketch2cat'; it has sketch2face" in capsys.readouterr().err
+    assert call(monkeypatch, "select-keyframes", "sketch2face", "magic", *smoke) == 1
+    assert "methods has no 'magic'; it has uniform" in capsys.readouterr().err
+    assert "methods has no 'magic'" in (tmp_path / "a.log").read_text()
+
+
+def test_a_later_config_overrides_an_earlier_one(monkeypatch, capsys, tmp_path: Path) -> None:
+    over = tmp_path / "over.yaml"
+    over.write_text("teacher: {iterations: none}\n")
+    smoke = str(ROOT / "config" / "smoke.yaml")
+    assert call(monkeypatch, "prepare", "sketch2face", "--config", smoke, "--config", str(over)) == 1
+    assert "field teacher.iterations" in capsys.readouterr().err
