@@ -10,7 +10,8 @@ from slimvid.data.clip import Clip
 from slimvid.data.store import TaskMeta, write_prepared
 from slimvid.errors import SlimvidError
 
-# Each module has clips(settings) -> {"train": clips, "test": clips} and condition_spec(settings).
+# Each module has clips(settings) -> {"train": clips, "test": clips} and condition_spec(settings); those whose
+# frames or labels need a word more have task_facts(settings) -> fields of TaskMeta.
 SOURCES = {
     "world": "slimvid.data.worlds",
     "video": "slimvid.data.video",
@@ -18,6 +19,7 @@ SOURCES = {
     "face": "slimvid.data.face",
     "pose": "slimvid.data.pose",
     "camvid": "slimvid.data.camvid",
+    "viper": "slimvid.data.viper",
 }
 
 
@@ -49,12 +51,15 @@ def prepare(task: str, settings: TaskSettings, out: Path | str) -> None:
         height=settings.height,
         width=settings.width,
         fps=first.fps,
+        **(source.task_facts(settings) if hasattr(source, "task_facts") else {}),
     )
     write_prepared(out, meta, splits)
 
 
 def describe(settings: TaskSettings) -> str:
     """What a reader of results is told about the data that made them."""
+    way = f", {settings.translation}" if settings.translation else ""
     if settings.source == "world":
-        return f"procedural world: {settings.world}, seed {settings.seed}"
-    return f"{settings.source}: {Path(settings.path).name}"
+        return f"procedural world: {settings.world}{way}, seed {settings.seed}"
+    other = f" and {Path(settings.path_target).name}, unpaired" if settings.path_target else ""
+    return f"{settings.source}: {Path(settings.path).name}{other}{way}"

@@ -3,7 +3,8 @@
 Three worlds, chosen by ``settings.world``:
 
 * ``face`` (sketch2face): a talking head; 68 landmarks and the edge map of the vid2vid face protocol.
-* ``city`` (segmentation2city): a drive through a street; label maps, instances.
+* ``city`` (segmentation2city): a drive through a street; label maps, instances. With ``translation`` it is
+  also drawn as a game would (viper2city), or goes between the game's frames and label maps.
 * ``body`` (pose2body): a dancing person; BODY_25 key-points and the exact body-part map.
 
 All give backward optical flow that is exact by construction, with a validity mask. The look is drawn from
@@ -13,6 +14,7 @@ Everything follows from (seed, world, split, clip number); the same settings giv
 
 from collections.abc import Iterator
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 
@@ -35,10 +37,21 @@ def _module(world: str | None):
 
 def condition_spec(settings) -> ConditionSpec:
     """What the condition of a world's task is made of (settings: `slimvid.config.TaskSettings`)."""
+    if settings.translation is not None:
+        return _second_look().condition_spec()
     if settings.world == "city":
         return _module("city").condition_spec()
     _module(settings.world)
     return ConditionSpec(kind={"face": "edges", "body": "pose"}[settings.world])
+
+
+def task_facts(settings) -> dict[str, Any]:
+    """Fields of `slimvid.data.store.TaskMeta` beyond the common ones."""
+    return {} if settings.translation is None else _second_look().task_facts(settings.translation)
+
+
+def _second_look():
+    return import_module("slimvid.data.worlds.city_game")
 
 
 def clips(settings) -> dict[str, Iterator[Clip]]:

@@ -17,7 +17,7 @@ light                    the sun stands to the left: walls on the right are brig
 
 What stays free: clouds, curtains, cracks and stains, tone within +-2 %. The camera is 1.6 m above the road
 and drives forward or turns its view to the side; cars are parked, lead, and come towards; people walk and
-cross.
+cross. With ``translation`` the same streets are drawn in a second look: see ``city_game``.
 """
 
 from typing import Any
@@ -226,6 +226,10 @@ class _Town:
 def render(rng: np.random.Generator, *, settings, fps: float, name: str, number: int) -> Clip:
     """One drive; see `slimvid.data.worlds.clips`."""
     town = _Town(rng, height=settings.height, width=settings.width, frames=settings.clip_frames, fps=fps)
+    if settings.translation is not None:
+        from slimvid.data.worlds import city_game
+
+        return city_game.render(town, settings=settings, fps=fps, name=name)
     facets = town.set.facets
     out = {k: [] for k in ("frames", "labels", "instances", "flow", "flow_valid")}
     for k in range(settings.clip_frames):

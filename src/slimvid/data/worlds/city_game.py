@@ -1,0 +1,101 @@
+"""The city's second look, as an old game would draw the same street, and tasks between looks and labels.
+
+Tasks (``translation``), every row with the truth of its condition:
+
+* ``game2camera`` (viper2city): the game's frame is to become the camera's.
+* ``game2label`` (viper2label): the game's frame is to become its label map, in the palette's colours.
+* ``label2game`` (label2viper): the other way round.
+
+The game has the camera's geometry, but flat saturated surfaces in few tones, edges without anti-aliasing,
+hard shadows, the sun on the other side, clear air, and a banded sky.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from slimvid.data.clip import Clip
+from slimvid.data.condition import ConditionSpec
+from slimvid.data.worlds.canvas import Atlas, Renderer
+from slimvid.data.worlds.city_street import NAMES, PALETTE
+
+_TONES = 20  # distance between two tones of a surface
+_SKY = ((38, 110, 235), (64, 140, 245), (96, 172, 252), (140, 204, 255), (190, 232, 255))  # zenith first
+_SHADOW = 0.55
+
+
+def condition_spec() -> ConditionSpec:
+    """Conditions are pictures: frames of the game, or label maps in the palette's colours."""
+    return ConditionSpec(kind="image")
+
+
+def task_facts(translation: str) -> dict[str, Any]:
+    """The fields of `TaskMeta` that say what labels and frames are."""
+    return {"label_names": NAMES, "palette": PALETTE, "label_frames": translation == "game2label"}
+
+
+class Game:
+    """Draws the scenes of a town (`slimvid.data.worlds.city`) in the game's look."""
+
+    def __init__(self, town):
+        self.facets = town.set.facets
+        self.renderer = Renderer(
+            height=town.height,
+            width=town.width,
+            atlas=game_atlas(town.stage.atlas, sky=int(self.facets.texture[0])),
+            facets=self.facets,
+            samples=1,
+        )
+
+    def draw(self, scene: dict[str, Any]):
+        """Render a scene: view, flow, validity, as `Renderer.frame` gives them."""
+        light = scene["light"].copy()
+        walls = (light[:, 0] > 0.7) & (light[:, 0] < 1.2)  # the others are dark or bright by themselves
+        light[walls, 0] = 1 + 1.6 * (0.95 - light[walls, 0])
+        shade = np.where(scene["shade"] < 0.8, _SHADOW, 1.0).astype(np.float32)
+        return self.renderer.frame(**{**scene, "light": light, "shade": shade, "haze": None})
+
+
+def game_atlas(atlas: Atlas, *, sky: int) -> Atlas:
+    """The atlas with every texture flattened, and with bands for a ``sky`` (its number)."""
+    textures = [flatten(texture) for texture in atlas.textures]
+    rows, columns = textures[sky].shape[:2]
+    bands = np.array(_SKY, np.uint8)[np.arange(rows) * len(_SKY) // rows]
+    textures[sky] = np.repeat(bands[:, None], columns, axis=1)
+    return Atlas(textures, list(atlas.levels))
+
+
+def flatten(texture: np.ndarray) -> np.ndarray:
+    """Grain smoothed away, colours saturated, few tones: uint8 [h, w, 3] to the same."""
+    import cv2
+
+    for _ in range(2):
+        texture = cv2.bilateralFilter(texture, 7, 45, 3)
+    hsv = cv2.cvtColor(texture, cv2.COLOR_RGB2HSV).astype(np.float32)
+    hsv[..., 1] = np.clip(1.7 * hsv[..., 1] + 18, 0, 255)
+    hsv[..., 2] = np.clip(1.12 * hsv[..., 2] + 8, 0, 255)
+    vivid = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)
+    return (np.rint(vivid / _TONES) * _TONES).clip(0, 255).astype(np.uint8)
+
+
+def render(town, *, settings, name: str, fps: float) -> Clip:
+    """One drive as the condition and the frames of ``settings.translation``.
+
+    The labels are the scene's, and the flow that of the frames.
+    """
+    game, translation = Game(town), settings.translation
+    palette = np.array(PALETTE, np.uint8)
+    out: dict[str, list] = {key: [] for key in ("image", "frames", "labels", "flow", "flow_valid")}
+    for k in range(settings.clip_frames):
+        scene = town.scene(k)
+        view, flow, valid = game.draw(scene)
+        labels = game.facets.label[view.ids]
+        image, frame = view.colour, palette[labels]
+        if translation == "game2camera":
+            seen, flow, valid = town.renderer.frame(**scene)
+            frame, labels = seen.colour, game.facets.label[seen.ids]
+        elif translation == "label2game":
+            image, frame = frame, image
+        for key, value in zip(out, (image, frame, labels, flow, valid), strict=True):
+            out[key].append(value)
+    return Clip(name=name, fps=fps, **{key: np.stack(value) for key, value in out.items()})
