@@ -10,7 +10,14 @@ from torch import nn
 
 from slimvid.errors import SlimvidError
 from slimvid.measure.conventions import CONVENTIONS, price, rounded
-from slimvid.measure.cost import count, cycle_mean, measure_cost, translator_cost
+from slimvid.measure.cost import (
+    _full_share,
+    count,
+    cycle_mean,
+    measure_cost,
+    shortcut_cost,
+    translator_cost,
+)
 from slimvid.measure.trace import quickest_device, shapes_only, trace
 from slimvid.nets import build
 from slimvid.nets.vid2vid import CompositeGenerator
@@ -291,6 +298,31 @@ def test_a_first_frame_branch_is_counted_as_itself(tmp_path):
     assert (
         0.8 * values["macs_g_per_generated_frame"] < values["macs_g"] < values["macs_g_per_generated_frame"]
     )
+
+
+def test_a_shortcut_translator_pays_for_its_references():
+    from slimvid.nets.resnet import resnet_spec
+    from slimvid.nets.shortcut_net import ShortcutGenerator, shortcut_spec
+
+    spec = shortcut_spec(resnet_spec(8, blocks=6))
+    with shapes_only():
+        net = ShortcutGenerator(**{key: value for key, value in spec.items() if key != "kind"})
+    full = translator_cost(net, height=32, width=48)
+    costs = {}
+    for interval in (1, 2, 4):
+        costs[interval] = shortcut_cost(net, height=32, width=48, share=lambda f, s, n=interval: 1 / n)
+    frame = costs[2].macs_shortcut_frame
+    keep = costs[1].macs - full.macs  # what a reference costs beside its full frame
+    assert 0 < keep < frame < full.macs
+    for interval, cost in costs.items():
+        assert cost.macs == pytest.approx(cycle_mean(full.macs + keep, frame, interval))
+    assert costs[4].params == full.params and costs[4].unknown == ()
+
+
+def test_a_shortcut_plan_says_its_share_of_full_frames():
+    assert _full_share({"kind": "shortcut", "max_interval": 3, "first": "zero"})(10.0, 2.0) == 1 / 3
+    budget = {"kind": "shortcut", "budget_macs_g": 4.0}
+    assert _full_share(budget)(10.0, 2.0) == pytest.approx(0.25)
 
 
 def test_key_frame_plans_need_the_key_frames_of_their_clips(tmp_path):

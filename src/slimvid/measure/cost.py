@@ -4,8 +4,8 @@ Counting happens on the meta device (`trace`), pricing by named conventions (`co
 the column that methods are compared by: the mean per output frame of a clip under the translator's plan.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,7 @@ class Cost:
         key_fraction: share of output frames that the network draws.
         params: resident at inference. activation_bytes: peak of one network call at batch 1.
         macs_thop, params_thop: one generated frame as pytorch-OpCounter prints it.
+        macs_shortcut_frame: true MACs of a frame between references (plan ``shortcut``), else None.
         unknown: operations that no rule covers (not in any figure above).
     """
 
@@ -65,6 +66,7 @@ class Cost:
     macs_thop: int
     params_thop: int
     unknown: tuple[str, ...]
+    macs_shortcut_frame: int | None = None
 
 
 def translator_cost(
@@ -110,6 +112,35 @@ def translator_cost(
     )
 
 
+def shortcut_cost(
+    module: "nn.Module", *, height: int, width: int, share: Callable[[float, float], float]
+) -> Cost:
+    """Cost of a translator that draws some frames in full and shortcuts the others (Shortcut-V2V).
+
+    Args:
+        module: a ``ShortcutGenerator``: full frames, what it keeps of a reference, and shortcut frames.
+        share: of full frames, from the true MACs (1e9) of a full and of a shortcut frame.
+    """
+    from slimvid.measure.conventions import price
+    from slimvid.measure.trace import quickest_device, trace
+
+    plain = translator_cost(module, height=height, width=width)
+    inputs, reference = module.example_inputs(height, width), module.reference_inputs(height, width)
+    device = quickest_device(module, *inputs)
+    first = trace(module, *reference, *inputs, method="shortcut_frame", device=device)
+    keep = price(trace(module, *reference, method="keep", device=device)).macs
+    shortcut = price(first).macs - keep  # the first frame after a reference also does what is kept of it
+    full = plain.macs_per_generated_frame
+    part = share(full / GIGA, shortcut / GIGA)
+    return replace(
+        plain,
+        macs=part * (full + keep) + (1 - part) * shortcut,
+        macs_shortcut_frame=shortcut,
+        activation_bytes=max(plain.activation_bytes, first.activation_bytes),
+        unknown=tuple(dict.fromkeys((*plain.unknown, *price(first).unknown))),
+    )
+
+
 def cycle_mean(full: float, shortcut: float, interval: int) -> float:
     """Mean MACs per frame of a cycle: one full frame, then ``interval - 1`` shortcut frames.
 
@@ -144,21 +175,37 @@ def measure_cost(artifact: Path, prepared: Path, keyframes: Path | None, out: Pa
     keys = _keys(found.plan, lengths, keyframes, artifact)
     with shapes_only():
         module = nets.build(found.spec)
-    first = found.plan.get("first", "zero")
+    size = {"height": task.meta.height, "width": task.meta.width}
+    cost = _under_plan(module, found.plan, keys, sum(lengths.values()), size)
+    seed = found.provenance.get("seed")
+    document = {"task": found.task, "method": found.method, "seed": seed}
+    write_json(out, {**document, "protocol": _protocol(found.plan, cost, **size), "values": _values(cost)})
+
+
+def _under_plan(
+    module: "nn.Module",
+    plan: dict[str, Any],
+    keys: dict[str, Sequence[int]],
+    frames: int,
+    size: dict[str, int],
+) -> Cost:
+    """Cost of the module under a plan over ``frames`` frames, of which ``keys`` are drawn per clip."""
+    if plan.get("kind") == "shortcut":
+        return shortcut_cost(module, **size, share=_full_share(plan))
+    first = plan.get("first", "zero")
     given = module.past if first == "real" else 0
     drawn = sum(index >= given for indices in keys.values() for index in indices)
-    total = sum(lengths.values())
-    cost = translator_cost(
-        module,
-        height=task.meta.height,
-        width=task.meta.width,
-        key_fraction=drawn / total,
-        first_fraction=len(lengths) / total if first == "generator" else 0.0,
-    )
-    protocol = _protocol(found.plan, cost, task.meta.height, task.meta.width)
-    seed = found.provenance.get("seed")
-    document = {"task": found.task, "method": found.method, "seed": seed, "protocol": protocol}
-    write_json(out, {**document, "values": _values(cost)})
+    starts = len(keys) / frames if first == "generator" else 0.0
+    return translator_cost(module, **size, key_fraction=drawn / frames, first_fraction=starts)
+
+
+def _full_share(plan: dict[str, Any]) -> Callable[[float, float], float]:
+    """What a shortcut plan's interval or budget says about the share of full frames."""
+    from slimvid.config import PlanSettings
+    from slimvid.infer.shortcut import full_share
+
+    settings = PlanSettings(**{k: v for k, v in plan.items() if k in PlanSettings.model_fields})
+    return lambda full, shortcut: full_share(settings, full=full, shortcut=shortcut)
 
 
 def _keys(
@@ -205,6 +252,8 @@ def _protocol(plan: dict[str, Any], cost: Cost, height: int, width: int) -> dict
 
 
 def _values(cost: Cost) -> dict[str, float]:
+    shortcut = cost.macs_shortcut_frame
+    extra = {} if shortcut is None else {"macs_g_shortcut_frame": shortcut / GIGA}
     return {
         "macs_g": cost.macs / GIGA,
         "macs_g_per_generated_frame": cost.macs_per_generated_frame / GIGA,
@@ -212,4 +261,5 @@ def _values(cost: Cost) -> dict[str, float]:
         "activation_mb": cost.activation_bytes / MEGA,
         "macs_g_thop": cost.macs_thop / GIGA,
         "params_m_thop": cost.params_thop / MEGA,
+        **extra,
     }
