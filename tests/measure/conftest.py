@@ -64,13 +64,19 @@ def body_clip(name: str, seed: int) -> Clip:
     return Clip(name=name, fps=15, frames=frames, keypoints=points, densepose=densepose)
 
 
-def write_task(root: Path, condition: ConditionSpec, draw_clip, *, seed: int = 0) -> Path:
+def write_task(root: Path, condition: ConditionSpec, draw_clip, *, aligned: bool = True) -> Path:
     meta = TaskMeta(
-        task=root.name, source="a test's drawing", condition=condition, height=HEIGHT, width=WIDTH, fps=15.0
+        task=root.name,
+        source="a test's drawing",
+        condition=condition,
+        height=HEIGHT,
+        width=WIDTH,
+        fps=15.0,
+        aligned=aligned,
     )
     splits = {
-        "train": [draw_clip(f"train{i}", seed + i) for i in range(4)],
-        "test": [draw_clip(f"test{i}", seed + 100 + i) for i in range(3)],
+        "train": [draw_clip(f"train{i}", i) for i in range(4)],
+        "test": [draw_clip(f"test{i}", 100 + i) for i in range(3)],
     }
     write_prepared(root, meta, splits)
     return root
@@ -85,6 +91,14 @@ def street(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def bodies(tmp_path_factory) -> Path:
     return write_task(tmp_path_factory.mktemp("prepared") / "bodies", ConditionSpec(kind="pose"), body_clip)
+
+
+@pytest.fixture(scope="session")
+def unpaired(tmp_path_factory) -> Path:
+    """The street again, of which the store says that its frames are no truth of its conditions."""
+    condition = ConditionSpec(kind="labels", label_names=("sky", "road", "car"))
+    root = tmp_path_factory.mktemp("prepared") / "unpaired"
+    return write_task(root, condition, street_clip, aligned=False)
 
 
 @pytest.fixture(scope="session")

@@ -103,7 +103,7 @@ def test_document_names_the_row_and_its_protocol(measured, street):
     assert protocol["data"] == "a test's drawing"
     assert (protocol["height"], protocol["width"], protocol["clips"], protocol["frames"]) == (32, 48, 3, 36)
     assert protocol["rfd4"]["n"] == 36 and protocol["rfd4"]["d"] == 96
-    assert (protocol["rfvd4"]["n"], protocol["rfvd4"]["frames"], protocol["rfvd4"]["stride"]) == (9, 6, 3)
+    assert (protocol["rfvd4"]["n"], protocol["rfvd4"]["frames"], protocol["window_stride"]) == (9, 6, 3)
     assert list(document["clips"]) == ["test0", "test1", "test2"]
     assert document["clips"]["test1"]["frames"] == 12
     low, high = document["uncertainty"]["interval_95_over_clips"]["psnr"]
@@ -153,6 +153,44 @@ def test_a_missing_clip_is_named(evaluators, archive, street, settings, tmp_path
     write_frames(path, [("test0", t, whole.frame("test0", t)) for t in range(12)])
     with pytest.raises(SlimvidError, match="clip test1 lacks frame 0"):
         measure_quality(path, street, evaluators[street], settings, tmp_path / "r" / "0" / "quality.json")
+
+
+def given_two(clip):
+    """True first two frames, grey ones after them."""
+    return enumerate([*clip[:2], *np.full_like(clip[2:], 100)])
+
+
+def test_given_first_frames_are_left_out_of_every_measure(evaluators, archive, street, settings, tmp_path):
+    documents = []
+    for name, skip in (("all", 0), ("skip", 2)):
+        out = tmp_path / name / "0" / "quality.json"
+        frames = archive(street, given_two)
+        measure_quality(frames, street, evaluators[street], settings, out, skip_first=skip)
+        documents.append(json.loads(out.read_text()))
+    whole, rest = documents
+    assert whole["values"]["psnr"] > rest["values"]["psnr"] + 5  # the given frames have 100 dB
+    assert rest["values"]["temporal_difference_ratio"] == 0
+    assert rest["values"]["warp_error"] == pytest.approx(0, abs=1e-3)  # grey stays grey
+    assert rest["values"]["rfd4"] > whole["values"]["rfd4"]
+    protocol = rest["protocol"]
+    assert (protocol["skipped_first_frames"], protocol["frames"]) == (2, 30)
+    assert (protocol["rfd4"]["n"], protocol["rfvd4"]["n"]) == (30, 6)  # windows from frames 3 and 6 are left
+    assert rest["clips"]["test0"]["frames"] == 10
+    with pytest.raises(SlimvidError, match="3 samples of rfvd4 are left"):
+        measure_quality(frames, street, evaluators[street], settings, out, skip_first=6)
+    with pytest.raises(SlimvidError, match="12 frames and the first 12 are given"):
+        measure_quality(frames, street, evaluators[street], settings, out, skip_first=12)
+
+
+def test_unpaired_tasks_are_not_compared_frame_by_frame(unpaired, archive, settings, tmp_path):
+    train_evaluator(unpaired, settings, tmp_path / "evaluator")
+    out = tmp_path / "row" / "0" / "quality.json"
+    measure_quality(archive(unpaired, soft), unpaired, tmp_path / "evaluator", settings, out)
+    document = json.loads(out.read_text())
+    assert document["protocol"]["paired"] is False
+    assert document["values"]["rfd4"] > 0 and document["values"]["rfvd4"] > 0
+    for name in ("psnr", "ssim", "warp_error", "sharpness_ratio", "flicker", "miou_seg", "miou_seg_ceiling"):
+        assert document["values"][name] is None
 
 
 def test_standard_weights_add_their_columns(street, archive, settings, tmp_path, monkeypatch):

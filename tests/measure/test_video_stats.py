@@ -69,3 +69,10 @@ def test_no_reference_gives_no_ratio(motion):
     assert sharpness_ratio(still, still) is None
     assert temporal_difference_ratio(still, still) is None
     assert warping_error(still, motion[0][:4, :, :32, :32], np.zeros((4, 32, 32))) is None
+
+
+def test_a_single_frame_has_no_motion_to_judge(moving, motion):
+    one = moving[:1]
+    assert temporal_difference_ratio(one, one) is None
+    assert flicker(one, one) is None
+    assert warping_error(one, motion[0][:1], motion[1][:1]) is None

@@ -45,7 +45,7 @@ class Evaluator:
     Attributes:
         document: what evaluator.json says.
         frame_nets, window_nets: the extractors of RFD-4 and RFVD-4.
-        segmenter: of a task whose condition is a label map, else None.
+        segmenter: of a task whose frames are photographs of known labels, else None.
         finder: of a task whose condition is a pose, else None.
         real: features of the real test samples by metric: "rfd4", "rfvd4" (4 x n x 96) and, where their
             weights were given, "fid" (n x 2048) and "fvd" (n x 400).
@@ -194,7 +194,7 @@ def _protocol(settings: "MeasureSettings") -> dict[str, Any]:
 def _build(task: PreparedTask, settings: "MeasureSettings") -> Evaluator:
     """The untrained networks that a task's kind of condition asks for."""
     meta = task.meta
-    classes = len(meta.condition.label_names)
+    classes = len(meta.classes)
     document = {
         "format": FORMAT,
         "task": meta.task,
@@ -209,8 +209,8 @@ def _build(task: PreparedTask, settings: "MeasureSettings") -> Evaluator:
         document=document,
         frame_nets=rf.networks(2),
         window_nets=rf.networks(3),
-        segmenter=new_segmenter(classes) if meta.condition.kind == "labels" else None,
-        finder=new_finder() if meta.condition.kind == "pose" else None,
+        segmenter=new_segmenter(classes) if meta.aligned and classes and not meta.label_frames else None,
+        finder=new_finder() if meta.aligned and meta.condition.kind == "pose" else None,
         real={},
     )
 
@@ -280,15 +280,17 @@ def _measure_real(judge: Evaluator, task: PreparedTask, settings: "MeasureSettin
     }
 
 
-def read_clip(judge: Evaluator, task: PreparedTask, name: str, frames: np.ndarray) -> dict[str, Any]:
-    """What the segmenter and the finder see in the frames of a test clip, real or generated.
+def read_clip(
+    judge: Evaluator, task: PreparedTask, name: str, frames: np.ndarray, *, first: int = 0
+) -> dict[str, Any]:
+    """What the segmenter and the finder see in the frames of a test clip (from ``first`` on).
 
     Returns:
         "confusion": int64 classes x classes against the true labels, None without a segmenter; "points": list
         of float64 P x 25 x 2 found points, "keypoints": the true ones, both empty without a finder.
     """
     total, points, keypoints = None, [], []
-    for t, frame in enumerate(frames):
+    for t, frame in enumerate(frames, start=first):
         if judge.segmenter is not None:
             counts = confusion(task.labels("test", name, t), segment(judge.segmenter, frame), judge.classes)
             total = counts if total is None else total + counts

@@ -44,7 +44,13 @@ UNITS = {
 
 
 def measure_quality(
-    frames: Path, prepared: Path, evaluator: Path, settings: "MeasureSettings", out: Path
+    frames: Path,
+    prepared: Path,
+    evaluator: Path,
+    settings: "MeasureSettings",
+    out: Path,
+    *,
+    skip_first: int = 0,
 ) -> None:
     """Write ``quality.json`` of one row: protocol, values, values per clip, and bootstrap replicates.
 
@@ -54,14 +60,17 @@ def measure_quality(
         evaluator: folder of the task's evaluator.
         settings: as the evaluator was trained with.
         out: ``.../<method>/<seed>/quality.json``; the row's name and seed are read off this path.
+        skip_first: frames at the start of every clip that no measure looks at, because the translator was
+            given them (true first frames).
 
     Raises:
-        SlimvidError: frames are missing or of another size, or the evaluator belongs to other data.
+        SlimvidError: frames are missing or of another size, the evaluator belongs to other data, or too few
+            samples are left.
     """
     with evaluators.one_thread():
         task = PreparedTask(prepared, cache_mb=64)
         judge = evaluators.read_evaluator(evaluator, task, settings)
-        seen = _look(judge, task, FrameArchive(frames), settings)
+        seen = _look(judge, task, FrameArchive(frames), settings, skip_first)
         values, replicates = _summary(judge, seen, task, settings)
     write_json(out, _document(judge, task, seen, values, replicates, settings, out))
 
@@ -73,36 +82,67 @@ class _Seen:
     Attributes:
         clips: the values of each clip.
         confusions: the label confusion of each clip, where there is a segmenter.
-        features: of all generated samples, by metric, as ``Evaluator.real`` has the real ones.
+        features: of all generated samples, by metric.
+        real: of the true samples, in the same order.
         owners: clip number of every sample of "rfd4" and "rfvd4".
+        skipped: frames at the start of every clip that were left out.
     """
 
     clips: dict[str, dict[str, Any]]
     confusions: list[np.ndarray]
     features: dict[str, np.ndarray]
+    real: dict[str, np.ndarray]
     owners: dict[str, np.ndarray]
+    skipped: int
 
 
-def _look(judge: Evaluator, task: PreparedTask, archive: FrameArchive, settings: "MeasureSettings") -> _Seen:
+def _look(
+    judge: Evaluator, task: PreparedTask, archive: FrameArchive, settings: "MeasureSettings", skip: int
+) -> _Seen:
     """Read every generated clip once (once more for each standard network) and measure it."""
     infos = task.clips("test")
+    lengths = [info.length for info in infos]
+    if min(lengths) <= skip:
+        raise SlimvidError(
+            f"{task.root}: a test clip has {min(lengths)} frames and the first {skip} are given; "
+            "prepare longer clips"
+        )
     places = evaluators.sample_places(task, "test", settings)
     clips: dict[str, dict[str, Any]] = {}
     confusions: list[np.ndarray] = []
     features: dict[str, list[np.ndarray]] = {"rfd4": [], "rfvd4": []}
     for number, info in enumerate(infos):
         drawn = _read_clip(archive, task, info)
-        values, confusion = _clip_values(judge, task, info, drawn)
-        clips[info.name] = {"frames": info.length, **values}
+        values, confusion = _clip_values(judge, task, info, drawn, skip)
+        clips[info.name] = {"frames": info.length - skip, **values}
         if confusion is not None:
             confusions.append(confusion)
         for name, value in evaluators.clip_features(judge, drawn, places, number, settings.window).items():
             features[name].append(value)
     joined = {name: np.concatenate(value, axis=1) for name, value in features.items()}
     again = lambda: (_read_clip(archive, task, info) for info in infos)  # noqa: E731
-    joined |= standard.clip_features(settings, again, [info.length for info in infos])
-    owners = {name: np.array([place[0] for place in places[name]]) for name in features}
-    return _Seen(clips=clips, confusions=confusions, features=joined, owners=owners)
+    joined |= standard.clip_features(settings, again, lengths)
+    keep = _kept({**places, **standard.sample_starts(settings, lengths)}, skip)
+    return _Seen(
+        clips=clips,
+        confusions=confusions,
+        features={name: value[..., keep[name], :] for name, value in joined.items()},
+        real={name: judge.real[name][..., keep[name], :] for name in joined},
+        owners={name: np.array([place[0] for place in places[name]])[keep[name]] for name in features},
+        skipped=skip,
+    )
+
+
+def _kept(samples: dict[str, list[tuple]], skip: int) -> dict[str, np.ndarray]:
+    """Which samples, (clip, first frame, ...), begin at or after frame ``skip``."""
+    keep = {name: np.array([sample[1] >= skip for sample in each]) for name, each in samples.items()}
+    for name, mask in keep.items():
+        if mask.sum() < 4:
+            raise SlimvidError(
+                f"measure.window: {mask.sum()} samples of {name} are left after the {skip} given frames, needed "
+                "are 4; lower window or window_stride, or prepare longer clips"
+            )
+    return keep
 
 
 def _read_clip(archive: FrameArchive, task: PreparedTask, info: ClipInfo) -> np.ndarray:
@@ -126,18 +166,21 @@ def _read_clip(archive: FrameArchive, task: PreparedTask, info: ClipInfo) -> np.
 
 
 def _clip_values(
-    judge: Evaluator, task: PreparedTask, info: ClipInfo, drawn: np.ndarray
+    judge: Evaluator, task: PreparedTask, info: ClipInfo, drawn: np.ndarray, skip: int
 ) -> tuple[dict[str, float | None], np.ndarray | None]:
     """The measures of one clip that need no set of clips, and its label confusion."""
+    if not task.meta.aligned:  # the stored frames are no truth of these conditions
+        return dict.fromkeys((*CLIP_VALUES, "miou_seg")), None
     truth = evaluators.clip_frames(task, "test", info.name, info.length)
-    motion = evaluators.clip_motion(task, "test", info.name, truth)
-    reading = evaluators.read_clip(judge, task, info.name, drawn)
+    flow, valid = evaluators.clip_motion(task, "test", info.name, truth)
+    drawn, truth, flow, valid = drawn[skip:], truth[skip:], flow[skip:], valid[skip:]
+    reading = evaluators.read_clip(judge, task, info.name, drawn, first=skip)
     matrix = reading["confusion"]
     pairs = list(zip(drawn, truth, strict=True))
     values = {
         "psnr": float(np.mean([similarity.psnr(a, b) for a, b in pairs])),
         "ssim": float(np.mean([similarity.ssim(a, b) for a, b in pairs])),
-        "warp_error": video_stats.warping_error(drawn, *motion),
+        "warp_error": video_stats.warping_error(drawn, flow, valid),
         "sharpness_ratio": video_stats.sharpness_ratio(drawn, truth),
         "temporal_difference_ratio": video_stats.temporal_difference_ratio(drawn, truth),
         "flicker": video_stats.flicker(drawn, truth),
@@ -167,7 +210,7 @@ def _summary(
     values: dict[str, float | None] = {}
     replicates: dict[str, list[float]] = {}
     for name, owner in seen.owners.items():
-        real, drawn = judge.real[name], seen.features[name]
+        real, drawn = seen.real[name], seen.features[name]
         values[name] = mean_frechet(real, drawn)
         if all(np.isin(owner, draw).sum() >= 2 for draw in draws):  # short clips have no windows
             replicates[name] = frechet_replicates(real, drawn, owner, draws)
@@ -178,7 +221,7 @@ def _summary(
         replicates["miou_seg"] = [mean_iou(sum(seen.confusions[i] for i in draw)) for draw in draws]
     error = values["pose_error"]
     values["pose_error_height"] = None if error is None else error / task.meta.height
-    return {**values, **judge.document["values"], **_standard_values(judge, seen)}, replicates
+    return {**values, **judge.document["values"], **_standard_values(seen)}, replicates
 
 
 def _clip_mean(seen: _Seen, name: str, draws: list[np.ndarray]) -> tuple[float | None, list[float]]:
@@ -193,13 +236,13 @@ def _clip_mean(seen: _Seen, name: str, draws: list[np.ndarray]) -> tuple[float |
     return mean_replicates(values, weights, whole)[0], again
 
 
-def _standard_values(judge: Evaluator, seen: _Seen) -> dict[str, float | None]:
+def _standard_values(seen: _Seen) -> dict[str, float | None]:
     values: dict[str, float | None] = {"fid": None, "kid": None, "fvd": None}
     if "fid" in seen.features:
-        values["fid"] = frechet_distance(judge.real["fid"], seen.features["fid"])
-        values["kid"] = kernel_distance(judge.real["fid"], seen.features["fid"])[0]
+        values["fid"] = frechet_distance(seen.real["fid"], seen.features["fid"])
+        values["kid"] = kernel_distance(seen.real["fid"], seen.features["fid"])[0]
     if "fvd" in seen.features:
-        values["fvd"] = frechet_distance(judge.real["fvd"], seen.features["fvd"])
+        values["fvd"] = frechet_distance(seen.real["fvd"], seen.features["fvd"])
     return values
 
 
@@ -213,13 +256,13 @@ def _document(
     out: Path,
 ) -> dict[str, Any]:
     intervals = {n: interval(r) for n, r in replicates.items() if n not in seen.owners}
-    spread = {n: half_sample_sd(judge.real[n], seen.features[n]) for n in seen.owners}
+    spread = {n: half_sample_sd(seen.real[n], seen.features[n]) for n in seen.owners}
     seed = out.parent.name
     return {
         "task": task.meta.task,
         "method": out.parent.parent.name,
         "seed": int(seed) if seed.isdecimal() else None,
-        "protocol": _protocol(judge, task, settings),
+        "protocol": _protocol(judge, task, seen, settings),
         "values": values,
         "uncertainty": {
             "interval_95_over_clips": {n: list(i) for n, i in intervals.items() if i is not None},
@@ -235,34 +278,42 @@ def _document(
     }
 
 
-def _protocol(judge: Evaluator, task: PreparedTask, settings: "MeasureSettings") -> dict[str, Any]:
+def _protocol(
+    judge: Evaluator, task: PreparedTask, seen: _Seen, settings: "MeasureSettings"
+) -> dict[str, Any]:
     made, meta = judge.document, task.meta
-    both = {"d": made["protocol"]["features"], "networks": len(made["protocol"]["seeds"])}
+    count = {name: int(value.shape[-2]) for name, value in seen.features.items()}
+    random = {"d": made["protocol"]["features"], "networks": len(made["protocol"]["seeds"])}
+    extractors = made["extractors"]
     protocol = {
         "evaluator": judge.identity,
         "data": meta.source,
         "data_sha256": made["data"],
         "height": meta.height,
         "width": meta.width,
-        "clips": len(task.clips("test")),
-        "frames": sum(info.length for info in task.clips("test")),
-        "rfd4": {"extractor": made["extractors"]["rfd4"], "n": made["samples"]["rfd4"], **both, "frames": 1},
-        "rfvd4": {
-            **{"extractor": made["extractors"]["rfvd4"], "n": made["samples"]["rfvd4"], **both},
-            **{"frames": settings.window, "stride": settings.window_stride},
-        },
+        "clips": len(seen.clips),
+        "frames": sum(clip["frames"] for clip in seen.clips.values()),
+        "skipped_first_frames": seen.skipped,
+        "paired": meta.aligned,
+        "rfd4": {"extractor": extractors["rfd4"], "n": count["rfd4"], **random, "frames": 1},
+        "rfvd4": {"extractor": extractors["rfvd4"], "n": count["rfvd4"], **random, "frames": settings.window},
+        "window_stride": settings.window_stride,
         "tile": made["protocol"]["tile"],
-        "floor": "two random halves of the real samples, so at n / 2",
+        "floor": "two random halves of all real samples, so at n / 2; ceilings are of all real test frames",
         "iterations": made["protocol"]["iterations"],
         "units": UNITS,
         "device": "cpu",
         "precision": "fp32",
     }
     if settings.inception:
-        protocol["fid"] = {"evaluator": "official:" + made["protocol"]["inception_sha256"][:8]}
-        protocol["fid"] |= {"n": made["samples"]["fid"], "d": int(judge.real["fid"].shape[1])}
-        protocol["fid"]["resize"] = "torch bilinear 299, no antialias (pytorch-fid)"
+        resize = "torch bilinear 299, no antialias (pytorch-fid)"
+        protocol["fid"] = {**_official(made["protocol"]["inception_sha256"], seen, "fid"), "resize": resize}
     if settings.i3d:
-        protocol["fvd"] = {"evaluator": "official:" + made["protocol"]["i3d_sha256"][:8]}
-        protocol["fvd"] |= {"preset": "fvd-sgv", "n": made["samples"]["fvd"], "d": 400, "frames": 16}
+        preset = {"preset": "fvd-sgv", "frames": standard.I3D_FRAMES}
+        protocol["fvd"] = {**_official(made["protocol"]["i3d_sha256"], seen, "fvd"), **preset}
     return protocol
+
+
+def _official(sha256: str, seen: _Seen, name: str) -> dict[str, Any]:
+    n, d = seen.features[name].shape
+    return {"evaluator": f"official:{sha256[:8]}", "n": n, "d": d}

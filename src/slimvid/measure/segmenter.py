@@ -26,7 +26,7 @@ def new_segmenter(classes: int) -> DilatedNet:
 def train_segmenter(
     frames: Sequence[np.ndarray], labels: Sequence[np.ndarray], *, classes: int, iterations: int
 ) -> DilatedNet:
-    """Train on real frames: random crops of at most 128 x 128, mirrored half of the time; class-weighted loss.
+    """Train on real frames: random crops of at most 128 x 128, mirrored half of the time, classes weighted.
 
     Args:
         frames: uint8 H x W x 3.

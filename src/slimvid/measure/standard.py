@@ -151,7 +151,8 @@ def clip_features(
         lengths: frames of each clip.
 
     Returns:
-        "fid": float32 frames x 2048 and "fvd": float32 windows x 400, as far as there are weights.
+        "fid": float32 frames x 2048 and "fvd": float32 windows x 400, as far as there are weights; their
+        samples are those of ``sample_starts``.
     """
     found: dict[str, np.ndarray] = {}
     if settings.inception:
@@ -159,7 +160,7 @@ def clip_features(
         found["fid"] = np.concatenate([inception_features(net, frames) for frames in clips()])
     if settings.i3d:
         net = load_i3d(settings.i3d, sha256=I3D_SHA256)
-        starts = _window_starts(lengths, settings.window_stride)
+        starts = sample_starts(settings, lengths)["fvd"]
         rows = [
             i3d_features(net, [frames[s : s + I3D_FRAMES] for clip, s in starts if clip == number])
             for number, frames in enumerate(clips())
@@ -168,19 +169,30 @@ def clip_features(
     return found
 
 
-def _window_starts(lengths: Sequence[int], stride: int) -> list[tuple[int, int]]:
-    """(clip number, first frame) of the FVD samples; more than 2048 are thinned evenly."""
-    starts = [
-        (clip, start)
-        for clip, length in enumerate(lengths)
-        for start in range(0, length - I3D_FRAMES + 1, stride)
-    ]
-    if len(starts) < 2:
-        raise SlimvidError(
-            f"measure.i3d: FVD needs clips of {I3D_FRAMES} frames or more; prepare longer ones"
-        )
-    thinned = np.linspace(0, len(starts) - 1, min(len(starts), MAX_WINDOWS)).round().astype(int)
-    return [starts[i] for i in thinned]
+def sample_starts(settings: "MeasureSettings", lengths: Sequence[int]) -> dict[str, list[tuple[int, int]]]:
+    """(clip number, first frame) of every sample: all frames for "fid", 16-frame windows for "fvd".
+
+    More than 2048 windows are thinned evenly.
+
+    Raises:
+        SlimvidError: fewer than two windows.
+    """
+    found: dict[str, list[tuple[int, int]]] = {}
+    if settings.inception:
+        found["fid"] = [(clip, start) for clip, length in enumerate(lengths) for start in range(length)]
+    if settings.i3d:
+        starts = [
+            (clip, start)
+            for clip, length in enumerate(lengths)
+            for start in range(0, length - I3D_FRAMES + 1, settings.window_stride)
+        ]
+        if len(starts) < 2:
+            raise SlimvidError(
+                f"measure.i3d: FVD needs clips of {I3D_FRAMES} frames or more; prepare longer ones"
+            )
+        thinned = np.linspace(0, len(starts) - 1, min(len(starts), MAX_WINDOWS)).round().astype(int)
+        found["fvd"] = [starts[i] for i in thinned]
+    return found
 
 
 def check_hash(path: Path, sha256: str, *, field: str) -> None:

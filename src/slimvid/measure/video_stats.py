@@ -24,7 +24,9 @@ def sharpness(frames: np.ndarray) -> float:
 
 
 def temporal_difference(frames: np.ndarray) -> float:
-    """Mean absolute change of the luma from one frame to the next, grey levels; T >= 2."""
+    """Mean absolute change of the luma from one frame to the next, grey levels; 0 for a single frame."""
+    if len(frames) < 2:
+        return 0.0
     return float(np.abs(np.diff(luma(frames), axis=0)).mean(dtype=np.float64))
 
 
@@ -38,12 +40,14 @@ def temporal_difference_ratio(frames: np.ndarray, truth: np.ndarray) -> float | 
     return _ratio(temporal_difference(frames), temporal_difference(truth))
 
 
-def flicker(frames: np.ndarray, truth: np.ndarray) -> float:
-    """Change of brightness that the truth does not make: grey levels, 0 is none.
+def flicker(frames: np.ndarray, truth: np.ndarray) -> float | None:
+    """Change of brightness that the truth does not make: grey levels, 0 is none; None for a single frame.
 
     Mean over consecutive frames and 8 x 8 cells of |d(frames) - d(truth)|, d the change of a cell's
     mean luma.
     """
+    if len(frames) < 2:
+        return None
     change = np.diff(_cell_means(frames), axis=0) - np.diff(_cell_means(truth), axis=0)
     return float(np.abs(change).mean())
 
