@@ -1,6 +1,7 @@
 """The pedestrians of the city world: puppets of flat parts, swung by the gait."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -129,39 +130,41 @@ class Walker:
 
     def place(self, frame: int) -> np.ndarray:
         """World bases [n, 3, 3] at a frame."""
-        x, z, phase = self.track[frame]
-        parts = []
-        bob = 0.025 * np.cos(2 * phase)
-        far = self._limbs(phase + np.pi, bob)
-        parts += far
-        body = [_turn(0.04, 0, -1.44 + bob)]
+        return self._gait[frame]
+
+    @cached_property
+    def _gait(self) -> np.ndarray:
+        """World bases of all frames, [T, n, 3, 3]."""
+        x, z, phase = self.track.T
+        bob, still = 0.025 * np.cos(2 * phase), np.zeros(len(phase))
+        body = [_turn(still + 0.04, still, bob - 1.44)]
         if self.skirt:
-            body.append(_turn(0.04 * np.sin(2 * phase), 0, -0.92 + bob))
-        body += [_turn(0, 0.02, -1.50 + bob), _turn(0, 0.03, -1.63 + bob), _turn(0, 0.03, -1.63 + bob)]
-        parts += body + self._limbs(phase, bob)
+            body.append(_turn(0.04 * np.sin(2 * phase), still, bob - 0.92))
+        face = _turn(still, still + 0.03, bob - 1.63)
+        body += [_turn(still, still + 0.02, bob - 1.50), face, face]
+        parts = np.stack(_limbs(phase + np.pi, bob) + body + _limbs(phase, bob), axis=1)
         scale = self.height / 1.75
-        plane = np.column_stack([scale * self.axis, (0, scale, 0), (x, self.ground, z)])
-        return plane @ np.array(parts)
-
-    @staticmethod
-    def _limbs(phase: float, bob: float) -> list[np.ndarray]:
-        thigh = 0.48 * np.sin(phase)
-        shin = thigh - 0.75 * np.clip(np.sin(phase + 2.3), 0, 1)
-        hip = np.array([0, -0.86 + bob])
-        knee = hip + 0.42 * np.array([np.sin(thigh), np.cos(thigh)])
-        ankle = knee + 0.42 * np.array([np.sin(shin), np.cos(shin)])
-        arm = -0.45 * np.sin(phase)
-        shoulder = np.array([0, -1.36 + bob])
-        elbow = shoulder + 0.28 * np.array([np.sin(arm), np.cos(arm)])
-        return [
-            _turn(-thigh, *hip),
-            _turn(-shin, *knee),
-            _turn(-shin * 0.7, *ankle),
-            _turn(-arm, *shoulder),
-            _turn(-arm - 0.35, *elbow),
-        ]
+        plane = np.zeros((len(phase), 3, 3))
+        plane[:, :, 0], plane[:, 1, 1] = scale * self.axis, scale
+        plane[:, 0, 2], plane[:, 1, 2], plane[:, 2, 2] = x, self.ground, z
+        return plane[:, None] @ parts
 
 
-def _turn(angle: float, x: float, y: float) -> np.ndarray:
-    c, s = np.cos(angle), np.sin(angle)
-    return np.array([[c, -s, x], [s, c, y], [0, 0, 1]])
+def _limbs(phase: np.ndarray, bob: np.ndarray) -> list[np.ndarray]:
+    """Thigh, shin, shoe, arm and forearm of one side over time, each [T, 3, 3], in the walker's plane."""
+    thigh = 0.48 * np.sin(phase)
+    shin = thigh - 0.75 * np.clip(np.sin(phase + 2.3), 0, 1)
+    arm = -0.45 * np.sin(phase)
+    hip, shoulder = np.array([0 * bob, bob - 0.86]), np.array([0 * bob, bob - 1.36])
+    knee = hip + 0.42 * np.array([np.sin(thigh), np.cos(thigh)])
+    ankle = knee + 0.42 * np.array([np.sin(shin), np.cos(shin)])
+    elbow = shoulder + 0.28 * np.array([np.sin(arm), np.cos(arm)])
+    legs = [_turn(-thigh, *hip), _turn(-shin, *knee), _turn(-0.7 * shin, *ankle)]
+    return [*legs, _turn(-arm, *shoulder), _turn(-arm - 0.35, *elbow)]
+
+
+def _turn(angle: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Rotations by ``angle`` about an origin moved to (x, y): [T, 3, 3]."""
+    c, s, zero = np.cos(angle), np.sin(angle), np.zeros(len(angle))
+    rows = [np.stack(row, axis=1) for row in ((c, -s, x), (s, c, y), (zero, zero, zero + 1))]
+    return np.stack(rows, axis=1)
