@@ -153,7 +153,7 @@ AnyTeacher = TeacherSettings | RecycleGANSettings
 class PlanSettings(Section):
     """How a clip is walked at inference."""
 
-    kind: Literal["every_frame", "keyframes"] = "every_frame"
+    kind: Literal["every_frame", "keyframes", "shortcut"] = "every_frame"
     strategy: Literal["motion", "fixed", "random"] = Field("motion", description="how key-frames are chosen")
     window: int = Field(3, ge=1, description="smoothing window of the motion curve (Fast-Vid2Vid: 3)")
     max_gap: int | None = Field(None, ge=1, description="never further apart than this; none: no cap")
@@ -161,6 +161,28 @@ class PlanSettings(Section):
     timing: Literal["exact", "official"] = Field(
         "exact", description="true time stamps, or the release's mis-timing for the record"
     )
+    max_interval: int | None = Field(
+        None, ge=1, description="shortcut: frames from one reference to the next, at most (the paper: 3 or 6)"
+    )
+    budget_macs_g: float | None = Field(
+        None, gt=0, description="shortcut, adaptive: mean true MACs per frame that may be spent, 1e9"
+    )
+    budget_interval: float | None = Field(
+        None, ge=1, description="shortcut, adaptive: may spend what a constant interval of this length would"
+    )
+
+    @model_validator(mode="after")
+    def _shortcut(self) -> "PlanSettings":
+        given = [
+            n for n in ("max_interval", "budget_macs_g", "budget_interval") if getattr(self, n) is not None
+        ]
+        if given and self.kind != "shortcut":
+            raise ValueError(f"{given[0]} belongs to the plan `kind: shortcut`")
+        if not given and self.kind == "shortcut":
+            raise ValueError("kind shortcut needs max_interval (constant), or a budget (adaptive)")
+        if "budget_macs_g" in given and "budget_interval" in given:
+            raise ValueError("give budget_macs_g or budget_interval, not both")
+        return self
 
 
 class MethodSettings(Section):

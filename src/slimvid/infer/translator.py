@@ -8,6 +8,7 @@ Networks hold no state; a stream does (``net.rollout``), so one translator serve
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,9 @@ class Translator:
     def draw(
         self, conditions: Iterable[np.ndarray], *, first_frames: Sequence[np.ndarray] = ()
     ) -> Iterator[np.ndarray]:
-        """Draw a frame for every condition, in order, with no look-ahead; the plan is not applied.
+        """Draw a frame for every condition, in order, with no look-ahead.
+
+        A plan of key-frames is not applied: here are the conditions of its key-frames alone.
 
         Args:
             conditions: float32 C x H x W in [0, 1], one per frame to draw; all of one size.
@@ -64,10 +67,10 @@ class Translator:
         """
         if len(first_frames) != self.given:
             raise SlimvidError(f"first_frames: {len(first_frames)} given, this translator needs {self.given}")
-        rollout = self.net.rollout(first=self.first)
-        size = None
+        rollout, size = None, None
         for index, condition in enumerate(conditions):
             size = self._check(index, condition, size)
+            rollout = rollout or self.rollout(*size[1:])
             tensor = torch.from_numpy(np.ascontiguousarray(condition, np.float32))[None]
             tensor = tensor.to(self.runtime.device)
             if index < self.given:
@@ -79,16 +82,44 @@ class Translator:
             rollout.push(image)
             yield to_picture(image)
 
+    def rollout(self, height: int, width: int) -> Any:
+        """Start of a stream of that size, walked by the plan as far as the plan is causal.
+
+        Gives an object with ``prime(condition, frame)``, ``step(condition)`` (something with ``image``) and
+        ``push(frame)``.
+        """
+        if self.plan.kind != "shortcut":
+            return self.net.rollout(first=self.first)
+        from slimvid.infer.shortcut import schedule
+
+        full, shortcut = self._frame_macs(height, width) if self.plan.budget_macs_g else (1.0, 0.0)
+        chosen = schedule(self.plan, full=full / 1e9, shortcut=shortcut / 1e9)
+        return self.net.rollout(first=self.first, schedule=chosen)
+
+    @cache  # noqa: B019  a translator lives as long as its streams
+    def _frame_macs(self, height: int, width: int) -> tuple[float, float]:
+        """True MACs of a full and of a shortcut frame; what is kept of a reference counts in the full one."""
+        from slimvid.measure.conventions import price  # with ``cost``, the doors from here into a later room
+        from slimvid.measure.trace import trace
+
+        inputs = self.net.example_inputs(height, width)
+        reference = self.net.reference_inputs(height, width)
+        full = price(trace(self.net, *inputs)).macs
+        keep = price(trace(self.net, *reference, method="keep")).macs
+        shortcut = price(trace(self.net, *reference, *inputs, method="shortcut_frame")).macs
+        return full + keep, shortcut - keep
+
     def stream(
         self, conditions: Iterable[np.ndarray], *, first_frames: Sequence[np.ndarray] = ()
     ) -> Iterator[np.ndarray]:
         """Translate a clip under the plan: one uint8 H x W x 3 RGB frame per condition, lazily.
 
-        ``every_frame`` is causal: a frame comes out before the next condition is read. ``keyframes`` reads
-        the clip to its end first: a peak of its motion curve is known only against the whole curve.
+        ``every_frame`` and ``shortcut`` are causal: a frame comes out before the next condition is read.
+        ``keyframes`` reads the clip to its end first: a peak of its motion curve is known only against the
+        whole curve.
         Arguments and errors as in ``draw``.
         """
-        if self.plan.kind == "every_frame":
+        if self.plan.kind != "keyframes":
             yield from self.draw(conditions, first_frames=first_frames)
             return
         from slimvid.infer.interpolate import interpolate_clip, interpolate_stream

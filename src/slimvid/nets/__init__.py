@@ -17,6 +17,7 @@ KINDS = {  # kind -> module : class; imported when asked for
     "spade": "slimvid.nets.spade:SpadeGenerator",
     "inception": "slimvid.nets.inception:InceptionGenerator",
     "inception_spade": "slimvid.nets.inception_spade:InceptionSpadeGenerator",
+    "shortcut": "slimvid.nets.shortcut_net:ShortcutGenerator",
     "shortcut_block": "slimvid.nets.shortcut:ShortcutBlock",
 }
 

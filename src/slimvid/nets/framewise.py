@@ -1,6 +1,7 @@
 """Generators without memory, as a stream sees them: each frame from its own condition, nothing kept."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -30,14 +31,18 @@ class FrameWise:
 
 
 class FrameRollout:
-    """The stream's state: none."""
+    """The stream's state: none.
+
+    ``draw`` takes what the network reads and gives what ``step`` returns; a plan may put its own there.
+    """
 
     def __init__(self, net: FrameWise):
         self.net = net
+        self.draw: Callable[[Tensor], Any] = lambda x: Drawn(net(x))
 
     def step(self, condition: Tensor) -> Drawn:
         """Draw a frame from its condition, N x C x H x W in [0, 1] (the network reads 2 c - 1)."""
-        return Drawn(self.net(condition * 2 - 1))
+        return self.draw(condition * 2 - 1)
 
     def push(self, frame: Tensor) -> None:
         """Later frames do not depend on earlier ones."""

@@ -9,8 +9,8 @@ that size in the first down-sampling layer (``low_demand``: d = 1), so three up-
     image = w * raw + (1 - w) * warp(frame t-1, flow); the foreground branch is laid over both.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 from slimvid.errors import SlimvidError
 from slimvid.nets.blocks import DecomposedBlock, Norm, ResBlock, down, head, initialise, stem, up
+from slimvid.nets.cuts import run
+from slimvid.nets.framewise import Drawn
 from slimvid.nets.warp import warp
 
 FLOW_SCALE = 20.0  # pixels: the flow head's output is multiplied by it (vid2vid release)
@@ -157,16 +159,43 @@ class CompositeGenerator(nn.Module):
         seg, img = self._reduce(conditions), self._reduce(previous)
         trunk = self.down_seg(seg) + self.down_img(img)
         raw = self.final_img(self.up_img(self.res_img(trunk)))
+        return self._blend(raw, trunk, conditions, previous)
+
+    def _blend(self, raw: Tensor, trunk: Tensor, conditions: Tensor, previous: Tensor) -> Output:
+        """Flow and weight from the trunk; the warped frame and the raw one by the weight; the foreground."""
         moving = self.up_flow(self.res_flow(trunk))
         flow, weight = self.final_flow(moving) * FLOW_SCALE, self.final_w(moving)
         warped = warp(previous[:, -3:], flow)
         image = weight * raw + (1 - weight) * warped
-        if self.foreground is not None:
-            current = conditions[:, -self.condition_channels :]
-            mask = current[:, self.foreground_channels].sum(1, keepdim=True).clamp(0, 1)
-            drawn = self.foreground(seg)
-            image, raw = drawn * mask + image * (1 - mask), drawn * mask + raw * (1 - mask)
+        image, raw = self._lay_foreground(conditions, image, raw)
         return Output(image, raw, flow, weight, warped)
+
+    def _lay_foreground(self, conditions: Tensor, *images: Tensor) -> tuple[Tensor, ...]:
+        """The foreground branch's picture over each image, where its classes are."""
+        if self.foreground is None:
+            return images
+        current = conditions[:, -self.condition_channels :]
+        mask = current[:, self.foreground_channels].sum(1, keepdim=True).clamp(0, 1)
+        drawn = self.foreground(self._reduce(conditions)) * mask
+        return tuple(drawn + image * (1 - mask) for image in images)
+
+    def cut(self, encoder: int, decoder: int) -> "CompositeCut":
+        """Cut before layer ``encoder`` of both encoders and layer ``decoder`` of the image decoder."""
+        return CompositeCut(self, encoder, decoder)
+
+    def cut_indices(self, level: str) -> tuple[int, int]:
+        """Indices of a level of dependence: before the normalisation, at the smallest scale after it.
+
+        No code of this wiring was released; it is the one whose counts are Shortcut-V2V's Table 4.
+        """
+        if level == "high":
+            return len(stem(1, 1, "batch")) + 3 * self.downs, 0
+        above = {"medium": 1, "low": 2}[level]
+        if above > self.downs:
+            raise SlimvidError(
+                f"cut {level!r}: a generator with {self.downs} down-samplings has no such level"
+            )
+        return 3 * (self.downs - above) + 2, 3 * above - 2
 
     def draw_first(self, condition: Tensor) -> Tensor:
         """The first frame from its condition alone, N x C x H x W -> N x 3 x H x W in [-1, 1]."""
@@ -183,6 +212,35 @@ class CompositeGenerator(nn.Module):
         return Rollout(self, first=first)
 
 
+class CompositeCut:
+    """The composite generator in two (see ``nets.cuts``): its decoder alone draws the raw image, no flow.
+
+    a is both encoders' features, stacked. What is drawn from predicted features is the raw image under the
+    foreground branch, which runs on every frame; flow, weight and warping belong to full frames.
+    """
+
+    def __init__(self, net: CompositeGenerator, encoder: int, decoder: int):
+        self.net, self.encoder, self.decoder = net, encoder, decoder
+
+    def encode(self, conditions: Tensor, previous: Tensor) -> Tensor:
+        net, end = self.net, self.encoder
+        seg, img = net._reduce(conditions), net._reduce(previous)
+        return torch.cat((net.down_seg[:end](seg), net.down_img[:end](img)), dim=1)
+
+    def complete(self, a: Tensor, conditions: Tensor, previous: Tensor) -> tuple[Output, Tensor]:
+        net = self.net
+        seg, img = (part.clone() for part in a.chunk(2, dim=1))  # a stays: the next layer may write in place
+        trunk = net.down_seg[self.encoder :](seg) + net.down_img[self.encoder :](img)
+        f = net.up_img[: self.decoder](net.res_img(trunk))
+        return net._blend(self._raw(f), trunk, conditions, previous), f
+
+    def decode(self, f: Tensor, conditions: Tensor, previous: Tensor | None = None) -> Drawn:
+        return Drawn(*self.net._lay_foreground(conditions, self._raw(f)))
+
+    def _raw(self, f: Tensor) -> Tensor:
+        return self.net.final_img(run(self.net.up_img[self.decoder :], f))
+
+
 class Rollout:
     """What a composite generator has seen and drawn so far in a clip (or a batch of clips in step).
 
@@ -192,6 +250,7 @@ class Rollout:
 
     def __init__(self, net: CompositeGenerator, *, first: str):
         self.net, self.first = net, first
+        self.draw: Callable[[Tensor, Tensor], Any] = net  # a plan may draw some frames in another way
         self.conditions: list[Tensor] = []
         self.frames: list[Tensor] = []
 
@@ -210,7 +269,7 @@ class Rollout:
         past = self.net.past
         blank = condition.new_zeros(len(condition), 3, *condition.shape[2:])
         previous = [blank] * (past - len(self.frames)) + self.frames
-        return self.net(torch.cat(self.conditions, dim=1), torch.cat(previous, dim=1))
+        return self.draw(torch.cat(self.conditions, dim=1), torch.cat(previous, dim=1))
 
     def push(self, frame: Tensor) -> None:
         """Remember a frame as the previous one."""

@@ -1,0 +1,118 @@
+"""The plan `shortcut`: when a stream renews its reference. Constant as in Algorithm 1, or by content.
+
+The constant interval draws every alpha-th frame in full (Shortcut-V2V, Algorithm 1: t mod alpha = 0; the
+released test loop shows the shortcut result of the *old* reference at those frames, and renews it after).
+
+The adaptive interval spends the same number of full frames where the content changes. It looks at what is
+there anyway: how far the encoder's features have moved away from the reference's. Its budget is a share r of
+full frames, which a mean number of MACs per frame fixes. After n frames it has drawn at most 1 + r (n - 1) in
+full, at every n: what a constant interval of 1/r draws is never exceeded, and a still scene saves up for a
+lively one.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from slimvid.config import PlanSettings
+from slimvid.errors import SlimvidError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from slimvid.nets.shortcut_net import Schedule
+
+EAGERNESS = 1.0  # per full frame saved up, the threshold falls by exp(-EAGERNESS)
+MEMORY = 0.8  # weight of the past in the running mean of distances
+
+
+@dataclass
+class ConstantInterval:
+    """A full frame, then ``interval - 1`` shortcut frames, and again."""
+
+    interval: int
+    age: int = 0
+
+    def refresh(self, a_t: "Tensor", a_ref: "Tensor") -> bool:
+        self.age += 1
+        if self.age < self.interval:
+            return False
+        self.age = 0
+        return True
+
+
+@dataclass
+class AdaptiveInterval:
+    """Full frames where the content has moved furthest, for their ``share`` of all frames at most.
+
+    A frame is drawn in full if a full frame has been saved up and the distance to the reference passes a
+    threshold: what a constant interval of the same cost usually meets there, lowered the more is saved up.
+
+    Args:
+        share: of full frames, in (0, 1]. max_interval: as soon as a full frame is saved up, a reference is
+            renewed at this age whatever the content (none: never).
+    """
+
+    share: float
+    max_interval: int | None = None
+    age: int = 0
+    credit: float = 0.0  # full frames saved up; the first frame has spent what it needs
+    usual: float | None = field(default=None)  # distance at the age that a constant interval would refresh
+
+    def refresh(self, a_t: "Tensor", a_ref: "Tensor") -> bool:
+        self.age += 1
+        self.credit += self.share
+        distance = feature_distance(a_t, a_ref)
+        due = self.age * self.share >= 1 - 1e-9
+        if due and (self.usual is None or self.age * self.share < 1 + self.share):
+            self.usual = distance if self.usual is None else MEMORY * self.usual + (1 - MEMORY) * distance
+        if self.credit < 1 - 1e-9 or not (self._moved(distance) or self._old()):
+            return False
+        self.credit -= 1
+        self.age = 0
+        return True
+
+    def _moved(self, distance: float) -> bool:
+        from math import exp
+
+        if self.share >= 1:
+            return True
+        return self.usual is not None and distance >= self.usual * exp(-EAGERNESS * (self.credit - 1))
+
+    def _old(self) -> bool:
+        return self.max_interval is not None and self.age >= self.max_interval
+
+
+def feature_distance(a_t: "Tensor", a_ref: "Tensor") -> float:
+    """Mean absolute difference of encoder features over the reference's mean size: 0 for the same frame."""
+    size = a_ref.abs().mean()
+    return float((a_t - a_ref).abs().mean() / size) if float(size) > 0 else float((a_t != a_ref).any())
+
+
+def schedule(plan: PlanSettings, *, full: float, shortcut: float) -> "Schedule":
+    """A new stream's schedule under a plan.
+
+    Args:
+        full, shortcut: cost of a full and of a shortcut frame, in the unit of ``plan.budget_macs_g``.
+
+    Raises:
+        SlimvidError: a budget below a stream of shortcut frames alone.
+    """
+    if plan.budget_macs_g is None and plan.budget_interval is None:
+        return ConstantInterval(plan.max_interval)
+    share = full_share(plan, full=full, shortcut=shortcut)
+    return AdaptiveInterval(share=share, max_interval=plan.max_interval)
+
+
+def full_share(plan: PlanSettings, *, full: float, shortcut: float) -> float:
+    """Share of full frames that a plan's budget pays for (constant interval: 1 / interval)."""
+    if plan.budget_interval is not None:
+        return 1 / plan.budget_interval
+    if plan.budget_macs_g is None:
+        return 1 / plan.max_interval
+    share = (plan.budget_macs_g - shortcut) / (full - shortcut)
+    if share <= 0:
+        raise SlimvidError(
+            f"plan.budget_macs_g: {plan.budget_macs_g} does not pay for shortcut frames alone "
+            f"({shortcut:.3g} G each); give more, up to {full:.3g} (every frame in full)"
+        )
+    return min(share, 1.0)
