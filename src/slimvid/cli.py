@@ -274,6 +274,7 @@ def measure_quality(
             paths.evaluator(task),
             settings.measure,
             paths.measure(task, method, seed, "quality"),
+            skip_first=settings.teacher_settings(task).given,
         )
 
 

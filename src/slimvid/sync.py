@@ -60,8 +60,8 @@ def _check_records(root: Path) -> None:
     summary = _run(root, "snakemake", "--summary", "--nocolor", "--", *TARGETS).splitlines()
     start = next((i for i, line in enumerate(summary) if line.startswith("output_file\t")), len(summary))
     for line in summary[start + 1 :]:
-        file, _, rule, *_ = line.split("\t")
-        if rule == "-" and (root / file).exists():
+        file, _, _, log, *_ = line.split("\t")  # every rule has a log: "-" is the mark of a file unknown
+        if log == "-" and (root / file).exists():
             raise SlimvidError(
                 f"{file}: Snakemake has no record of making it, so DVC must not record it; run "
                 f"`snakemake --cores 8 --forcerun {file}` or `dvc checkout {file}`"

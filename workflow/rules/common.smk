@@ -42,6 +42,13 @@ GPU = int(
 KEYFRAME_METHODS = [
     m for m, s in SETTINGS.methods.items() if s.plan.kind == "keyframes"
 ]
+EVALUATOR_FIELDS = (
+    "window",
+    "window_stride",
+    "segmenter_iterations",
+    "inception",
+    "i3d",
+)
 TABLE = SETTINGS.table1
 MARKED = [m for m in TABLE.methods if m in KEYFRAME_METHODS]
 
@@ -112,6 +119,12 @@ def interpolation_reads(wildcards):
 
 def measure_reads(*fields):
     return SETTINGS.measure.model_dump(mode="json", include=set(fields))
+
+
+def quality_reads(wildcards):
+    """The protocol's fields, and how many given frames it leaves out of a clip."""
+    given = SETTINGS.teacher_settings(wildcards.task).given
+    return {**measure_reads(*EVALUATOR_FIELDS, "bootstrap"), "skip_first": given}
 
 
 def keyframes_input(wildcards):

@@ -105,7 +105,7 @@ rule measure_quality:
         mem_mb=3000,
     params:
         config=config_file,
-        reads=measure_reads(*EVALUATOR_FIELDS, "bootstrap"),
+        reads=quality_reads,
     message:
         "Measuring the frames of {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
     shell:
