@@ -16,6 +16,7 @@ import numpy as np
 
 from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
+from slimvid.data.palette import paint
 from slimvid.data.worlds.canvas import Atlas, Renderer
 from slimvid.data.worlds.city_street import NAMES, PALETTE
 
@@ -84,13 +85,12 @@ def render(town, *, settings, name: str, fps: float) -> Clip:
     The labels are the scene's, and the flow that of the frames.
     """
     game, translation = Game(town), settings.translation
-    palette = np.array(PALETTE, np.uint8)
     out: dict[str, list] = {key: [] for key in ("image", "frames", "labels", "flow", "flow_valid")}
     for k in range(settings.clip_frames):
         scene = town.scene(k)
         view, flow, valid = game.draw(scene)
         labels = game.facets.label[view.ids]
-        image, frame = view.colour, palette[labels]
+        image, frame = view.colour, paint(labels, PALETTE)
         if translation == "game2camera":
             seen, flow, valid = town.renderer.frame(**scene)
             frame, labels = seen.colour, game.facets.label[seen.ids]
