@@ -35,47 +35,56 @@ class Figures:
     per_frame: float
 
 
-def _figures(net: "nn.Module", height: int, width: int) -> Figures:
-    facts = trace(net, *net.example_inputs(height, width))
-    counts = {name: price(facts, name) for name in CONVENTIONS}
-    true = counts["true"].macs / GIGA
-    return Figures(
-        {name: count.macs / GIGA for name, count in counts.items()},
-        {name: count.params / MEGA for name, count in counts.items()},
-        true,
-        true,
-    )
+@dataclass(frozen=True)
+class Whole:
+    """A network whose every drawn frame is one pass.
+
+    make: builds it, where and how the caller's torch contexts say. size: height and width.
+    mean_macs: for a plan of key-frames, the printed mean (thop, 1e9), which implies the share of key-frames.
+    """
+
+    make: Callable[[], "nn.Module"]
+    size: tuple[int, int]
+    mean_macs: float | None = None
+
+    def __call__(self) -> Figures:
+        with shapes_only():
+            net = self.make()
+        facts = trace(net, *net.example_inputs(*self.size))
+        counts = {name: price(facts, name) for name in CONVENTIONS}
+        macs = {name: count.macs / GIGA for name, count in counts.items()}
+        share = 1.0 if self.mean_macs is None else self.mean_macs / macs["thop"]
+        params = {name: count.params / MEGA for name, count in counts.items()}
+        return Figures(macs, params, macs["true"], macs["true"] * share)
 
 
-def _whole(architecture: Mapping[str, Any], height: int, width: int) -> Figures:
-    with shapes_only():
-        net = build(dict(architecture))
-    return _figures(net, height, width)
+def _net(architecture: Mapping[str, Any], size: tuple[int, int] = PHOTO) -> Whole:
+    return Whole(partial(build, architecture), size)
 
 
-def _vid2vid(task: str, method: str = "original") -> Figures:
-    return _whole(spec(task, method), *SIZES[task])
+def _vid2vid(task: str) -> Whole:
+    return Whole(lambda: build(spec(task, "original")), SIZES[task])
 
 
-def _fast(task: str, published: float) -> Figures:
-    """Fast-Vid2Vid's student; its mean takes the share of key-frames that the paper's figure implies."""
-    figures = _vid2vid(task, "fast_vid2vid")
-    share = published / figures.macs["thop"]
-    return Figures(figures.macs, figures.params, figures.true, figures.true * share)
+def _fast(task: str, mean_macs: float) -> Whole:
+    return Whole(lambda: build(spec(task, "fast_vid2vid")), SIZES[task], mean_macs)
 
 
-def _separable_vid2vid(task: str, width: int) -> Figures:
+def _separable_vid2vid(task: str, width: int) -> "nn.Module":
     """vid2vid at another width with the MobileResnet's residual blocks."""
     from slimvid.nets.blocks import ResBlock
     from slimvid.nets.separable import SeparableBlock
 
-    with shapes_only():
-        net = build({**spec(task, "original"), "width": width})
-        for parent in list(net.modules()):
-            for name, child in list(parent.named_children()):
-                if isinstance(child, ResBlock):
-                    setattr(parent, name, SeparableBlock(child.body[1].in_channels, "batch"))
-    return _figures(net, *SIZES[task])
+    net = build({**spec(task, "original"), "width": width})
+    for parent in list(net.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, ResBlock):
+                setattr(parent, name, SeparableBlock(child.body[1].in_channels, "batch"))
+    return net
+
+
+def _omgd(task: str, width: int) -> Whole:
+    return Whole(partial(_separable_vid2vid, task, width), SIZES[task])
 
 
 def _shortcut(frame: Callable[[], FrameCost], interval: int = DEFAULT_ALPHA) -> Figures:
@@ -97,22 +106,18 @@ def _shortcut_vid2vid(task: str, level: str = "medium") -> Callable[[], Figures]
     return partial(_shortcut, partial(vid2vid_frame, task, level), interval)
 
 
-def _net(architecture: Mapping[str, Any], size: tuple[int, int] = PHOTO) -> Callable[[], Figures]:
-    return partial(_whole, architecture, *size)
-
-
 def _unet(width: int) -> dict[str, Any]:
     return {"kind": "unet", "width": width}
 
 
 _MOBILE = ("blocks",)
 NETWORKS: dict[str, Callable[[], Figures]] = {
-    **{f"vid2vid {task}": partial(_vid2vid, task) for task in SIZES},
-    "fast_vid2vid sketch2face": partial(_fast, "sketch2face", 282.0),
-    "fast_vid2vid segmentation2city": partial(_fast, "segmentation2city", 132.0),
-    "fast_vid2vid pose2body": partial(_fast, "pose2body", 191.0),
-    "omgd sketch2face": partial(_separable_vid2vid, "sketch2face", 96),
-    "omgd segmentation2city": partial(_separable_vid2vid, "segmentation2city", 104),
+    **{f"vid2vid {task}": _vid2vid(task) for task in SIZES},
+    "fast_vid2vid sketch2face": _fast("sketch2face", 282.0),
+    "fast_vid2vid segmentation2city": _fast("segmentation2city", 132.0),
+    "fast_vid2vid pose2body": _fast("pose2body", 191.0),
+    "omgd sketch2face": _omgd("sketch2face", 96),
+    "omgd segmentation2city": _omgd("segmentation2city", 104),
     "recyclegan viper2city": _net(resnet_spec(64, blocks=6), CITY),
     "recyclegan label2viper": _net(resnet_spec(64, blocks=6)),
     "omgd viper2city": _net(resnet_spec(56, blocks=6, separable=_MOBILE), CITY),
