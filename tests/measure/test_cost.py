@@ -312,10 +312,13 @@ def test_a_shortcut_translator_pays_for_its_references():
     for interval in (1, 2, 4):
         costs[interval] = shortcut_cost(net, height=32, width=48, share=lambda f, s, n=interval: 1 / n)
     frame = costs[2].macs_shortcut_frame
-    keep = costs[1].macs - full.macs  # what a reference costs beside its full frame
+    keep = count(net, *net.reference_inputs(32, 48), method="keep").macs
     assert 0 < keep < frame < full.macs
-    for interval, cost in costs.items():
-        assert cost.macs == pytest.approx(cycle_mean(full.macs + keep, frame, interval))
+    assert costs[1].macs == full.macs  # without shortcut frames nothing is kept
+    for interval in (2, 4):
+        assert costs[interval].macs == pytest.approx(cycle_mean(full.macs + keep, frame, interval))
+    assert costs[4].full_share == 0.25
+    assert costs[4].params_thop < full.params_thop
     assert costs[4].params == full.params and costs[4].unknown == ()
 
 

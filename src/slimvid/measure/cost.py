@@ -24,13 +24,16 @@ INTERPOLATION = {
 }
 
 
-def count(module: "nn.Module", *inputs: "Tensor", convention: str = "true") -> "Count":
+def count(
+    module: "nn.Module", *inputs: "Tensor", convention: str = "true", method: str | None = None
+) -> "Count":
     """Count one call of ``module`` by a named convention, without computing it.
 
     Args:
         module: on any device; it is left as it was.
         inputs: tensors of the wanted sizes; only shape and dtype matter.
         convention: "true", "thop", "torchprofile-0.0.1" or "conv-only" (see `conventions`).
+        method: name of the method to call instead of ``forward``.
 
     Returns:
         MACs, parameters, peak bytes of activations, and the names of operations that no rule covers.
@@ -41,7 +44,7 @@ def count(module: "nn.Module", *inputs: "Tensor", convention: str = "true") -> "
     from slimvid.measure.conventions import price
     from slimvid.measure.trace import trace
 
-    return price(trace(module, *inputs), convention)
+    return price(trace(module, *inputs, method=method), convention)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +57,9 @@ class Cost:
         key_fraction: share of output frames that the network draws.
         params: resident at inference. activation_bytes: peak of one network call at batch 1.
         macs_thop, params_thop: one generated frame as pytorch-OpCounter prints it.
-        macs_shortcut_frame: true MACs of a frame between references (plan ``shortcut``), else None.
+        macs_shortcut_frame: true MACs of a frame between references (plan ``shortcut``), else None; there
+            the thop figures are a shortcut frame's, as Shortcut-V2V prints them.
+        full_share: share of full frames under that plan.
         unknown: operations that no rule covers (not in any figure above).
     """
 
@@ -67,6 +72,7 @@ class Cost:
     params_thop: int
     unknown: tuple[str, ...]
     macs_shortcut_frame: int | None = None
+    full_share: float | None = None
 
 
 def translator_cost(
@@ -119,7 +125,8 @@ def shortcut_cost(
 
     Args:
         module: a ``ShortcutGenerator``: full frames, what it keeps of a reference, and shortcut frames.
-        share: of full frames, from the true MACs (1e9) of a full and of a shortcut frame.
+        share: of full frames, from the true MACs (1e9) of a full frame, with what is kept of it, and of a
+            shortcut frame.
     """
     from slimvid.measure.conventions import price
     from slimvid.measure.trace import quickest_device, trace
@@ -131,11 +138,15 @@ def shortcut_cost(
     keep = price(trace(module, *reference, method="keep", device=device)).macs
     shortcut = price(first).macs - keep  # the first frame after a reference also does what is kept of it
     full = plain.macs_per_generated_frame
-    part = share(full / GIGA, shortcut / GIGA)
+    part = share((full + keep) / GIGA, shortcut / GIGA)
+    thop = price(first, "thop")
     return replace(
         plain,
-        macs=part * (full + keep) + (1 - part) * shortcut,
+        macs=part * (full + keep) + (1 - part) * shortcut if part < 1 else full,
         macs_shortcut_frame=shortcut,
+        full_share=part,
+        macs_thop=thop.macs,
+        params_thop=thop.params,
         activation_bytes=max(plain.activation_bytes, first.activation_bytes),
         unknown=tuple(dict.fromkeys((*plain.unknown, *price(first).unknown))),
     )
@@ -241,7 +252,7 @@ def _protocol(plan: dict[str, Any], cost: Cost, height: int, width: int) -> dict
         "batch": 1,
         "macs_g": "true MACs (transposed convolutions on their input grid), mean per output frame of the "
         "test clips under the plan, 1e9",
-        "macs_g_thop": "one generated frame as pytorch-OpCounter 0.1 counts it, 1e9",
+        "macs_g_thop": "one generated (shortcut: one shortcut) frame as pytorch-OpCounter 0.1 counts it, 1e9",
         "activation_mb": "peak of live float32 activations of one network call, 1e6 bytes, weights excluded",
         "plan": plan,
         "key_fraction": cost.key_fraction,
@@ -253,7 +264,9 @@ def _protocol(plan: dict[str, Any], cost: Cost, height: int, width: int) -> dict
 
 def _values(cost: Cost) -> dict[str, float]:
     shortcut = cost.macs_shortcut_frame
-    extra = {} if shortcut is None else {"macs_g_shortcut_frame": shortcut / GIGA}
+    extra = {}
+    if shortcut is not None:
+        extra = {"macs_g_shortcut_frame": shortcut / GIGA, "full_frame_share": cost.full_share}
     return {
         "macs_g": cost.macs / GIGA,
         "macs_g_per_generated_frame": cost.macs_per_generated_frame / GIGA,
