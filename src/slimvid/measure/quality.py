@@ -139,8 +139,8 @@ def _kept(samples: dict[str, list[tuple]], skip: int) -> dict[str, np.ndarray]:
     for name, mask in keep.items():
         if mask.sum() < 4:
             raise SlimvidError(
-                f"measure.window: {mask.sum()} samples of {name} are left after the {skip} given frames, needed "
-                "are 4; lower window or window_stride, or prepare longer clips"
+                f"measure.window: {mask.sum()} samples of {name} are left after {skip} given frames; 4 are "
+                "needed: lower window or window_stride, or prepare longer clips"
             )
     return keep
 
