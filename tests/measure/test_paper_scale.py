@@ -54,6 +54,20 @@ def test_a_narrower_network_costs_about_quadratically_less():
     assert 3.9 < full.params_m / half.params_m < 4.05
 
 
+def test_a_shortcut_translator_is_counted_over_the_papers_interval(monkeypatch):
+    from slimvid.measure import paper_scale as module
+    from slimvid.nets.shortcut_net import shortcut_spec
+
+    teacher = {"kind": "vid2vid", "condition_channels": 15, "width": 8, "downs": 2, "blocks": 2}
+    made = {"original": teacher, "shortcut": shortcut_spec(teacher)}
+    monkeypatch.setattr(module, "spec", lambda task, method, options=None: made[method])
+    module._counted.cache_clear()
+    full, mixed = paper_scale("sketch2face", "original"), paper_scale("sketch2face", "shortcut")
+    module._counted.cache_clear()
+    assert full.macs_g / 6 < mixed.macs_g < full.macs_g
+    assert mixed.macs_g_thop < full.macs_g_thop and mixed.params_m > full.params_m
+
+
 def test_tasks_without_a_paper_size_have_no_cost_there():
     assert paper_scale("horse2zebra", "original") is None
 

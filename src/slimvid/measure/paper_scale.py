@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from slimvid.data.condition import ConditionSpec
 
 SIZES = {"sketch2face": (512, 512), "segmentation2city": (256, 512), "pose2body": (512, 448)}
+ALPHA = {"sketch2face": 6}  # Shortcut-V2V's maximum interval, for faces at 30 frames a second
+DEFAULT_ALPHA = 3
 
 
 def paper_condition(task: str) -> "ConditionSpec":
@@ -44,7 +46,11 @@ def paper_settings(task: str) -> "TeacherSettings":
 
 @dataclass(frozen=True, kw_only=True)
 class PaperScale:
-    """Cost of one generated frame at the paper's size: MACs in 1e9, parameters and bytes in 1e6."""
+    """Cost at the paper's size: MACs in 1e9, parameters and bytes in 1e6.
+
+    macs_g: true, of one generated frame, or for a shortcut translator the mean over the paper's interval.
+    macs_g_thop, params_m_thop: of one generated (there: shortcut) frame, as published.
+    """
 
     height: int
     width: int
@@ -96,14 +102,18 @@ def paper_scale(task: str, method: str, *, options: Mapping[str, Any] | None = N
 @cache
 def _counted(task: str, method: str, options: str) -> PaperScale:
     from slimvid import nets
-    from slimvid.measure.cost import GIGA, MEGA, translator_cost
+    from slimvid.measure.cost import GIGA, MEGA, shortcut_cost, translator_cost
     from slimvid.measure.trace import shapes_only
 
     height, width = SIZES[task]
     architecture = spec(task, method, options=json.loads(options))
     with shapes_only():
         module = nets.build(architecture)
-    cost = translator_cost(module, height=height, width=width)
+    if architecture["kind"] == "shortcut":
+        share = 1 / ALPHA.get(task, DEFAULT_ALPHA)
+        cost = shortcut_cost(module, height=height, width=width, share=lambda full, shortcut: share)
+    else:
+        cost = translator_cost(module, height=height, width=width)
     return PaperScale(
         height=height,
         width=width,

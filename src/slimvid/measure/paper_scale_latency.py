@@ -15,15 +15,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from slimvid.errors import SlimvidError
-from slimvid.measure.published_networks import (
-    ALPHA,
-    CITY,
-    DEFAULT_ALPHA,
-    NETWORKS,
-    PHOTO,
-    Whole,
-    figures,
-)
+from slimvid.measure.paper_scale import ALPHA, DEFAULT_ALPHA
+from slimvid.measure.published_networks import CITY, NETWORKS, PHOTO, Whole, figures
 from slimvid.nets import build
 from slimvid.nets.resnet import resnet_spec
 

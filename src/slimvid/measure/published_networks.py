@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from slimvid.measure.conventions import CONVENTIONS, price
 from slimvid.measure.cost import GIGA, MEGA
-from slimvid.measure.paper_scale import SIZES, spec
+from slimvid.measure.paper_scale import ALPHA, DEFAULT_ALPHA, SIZES, spec
 from slimvid.measure.shortcut_cost import FrameCost, recyclegan_frame, vid2vid_frame
 from slimvid.measure.trace import shapes_only, trace
 from slimvid.nets import build
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 PHOTO, CITY = (256, 256), (256, 512)  # heights and widths
-ALPHA = {"sketch2face": 6}  # Shortcut-V2V's maximum interval; 3 elsewhere
-DEFAULT_ALPHA = 3
 
 
 @dataclass(frozen=True)
