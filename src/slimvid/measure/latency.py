@@ -79,7 +79,7 @@ def network_times(
 
 def _walk(translator: Translator, conditions, first_frames) -> list[float]:
     device, times = translator.runtime.device, []
-    rollout = translator.net.rollout(first=translator.first)
+    rollout = translator.rollout(*conditions[0].shape[1:])
     for index, condition in enumerate(conditions):
         tensor = torch.from_numpy(condition)[None].to(device)
         if index < translator.given:
