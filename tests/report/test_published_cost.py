@@ -1,6 +1,7 @@
 """The five papers' MACs and parameter columns, regenerated: which come out, and why the rest do not."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -137,3 +138,23 @@ def test_the_file_is_written_whole(tmp_path, monkeypatch, table):
     write_published(out)
     lines = out.read_text().splitlines()
     assert lines[0] == ",".join(COLUMNS) and len(lines) == len(table) + 1
+
+
+def test_the_page_about_cost_says_what_the_table_says(table):
+    page = (Path(__file__).parents[2] / "docs" / "cost.md").read_text()
+    exact = int((table["match"] == "exact").sum())
+    assert f"of {len(table)} printed MACs and parameter figures {exact} come" in page
+    macs = table[table["quantity"] == "macs"]
+    printed = {
+        (row["row"].split(" / ")[1], row["published"]): float(row["per_frame_true_macs_g"])
+        for row in macs.to_dict("records")
+        if row["per_frame_true_macs_g"] and row["row"].count(" / ") == 2
+    }
+    task, rows = "", 0
+    for line in page.splitlines():
+        cells = [cell.strip(" *") for cell in line.strip("|").split("|")]
+        task = cells[0] if len(cells) == 6 and cells[0] else task
+        if len(cells) == 6 and (task, cells[2]) in printed:
+            rows += 1
+            assert float(cells[4]) == pytest.approx(printed[task, cells[2]], rel=2e-3), line
+    assert rows == 16
