@@ -343,8 +343,29 @@ def sync() -> None:
 @cost_app.command("published")
 def cost_published(log: LogFile = None) -> None:
     """Recount every published MACs and parameter figure: results/cost/published.csv."""
-    from slimvid.measure.published_cost import write_published
+    from slimvid.report.published_cost import write_published
     from slimvid.runtime import logging_to
 
     with logging_to(log):
         write_published(paths.COST_PUBLISHED)
+
+
+@bench_app.command("paper-scale")
+def bench_paper_scale(
+    network: Annotated[list[str] | None, typer.Option(help="time this one only (repeatable)")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16")] = "fp32",
+    threads: Annotated[int, typer.Option(help="CPU threads", min=1)] = 1,
+    repeats: Annotated[int, typer.Option(help="timed passes, of which the median counts", min=1)] = 3,
+    warmup: Annotated[int, typer.Option(help="passes before them", min=0)] = 1,
+    log: LogFile = None,
+) -> None:
+    """Time the papers' networks at full size with random weights: results/cost/latency.csv."""
+    from slimvid.report.published_latency import write_latency
+    from slimvid.runtime import logging_to, resolve
+
+    with logging_to(log):
+        runtime = resolve(device=device, precision=precision, threads=threads)
+        write_latency(
+            paths.COST_LATENCY, runtime=runtime, networks=network or (), repeats=repeats, warmup=warmup
+        )

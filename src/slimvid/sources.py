@@ -36,17 +36,17 @@ def training_sources(*modules: str) -> list[Path]:
     return sorted(set(found.values()))
 
 
-def method_module(method: str) -> str:
-    """The module of a compression method.
+def method_module(row: str, method: str) -> str:
+    """The module of the compression method that a row of the config names.
 
     Raises:
         SlimvidError: there is none; names those that there are.
     """
     name = f"compress.{method}"
     if not _exists(name):
-        known = sorted(p.stem for p in (PACKAGE / "compress").iterdir() if _is_method(p))
+        known = sorted(path.stem for path in (PACKAGE / "compress").iterdir() if _is_method(path))
         raise SlimvidError(
-            f"method {method!r}: slimvid.compress has no such module; it has {', '.join(known)}"
+            f"config: field methods.{row}.method: no module slimvid.compress.{method}; use {', '.join(known)}"
         )
     return name
 
@@ -57,7 +57,8 @@ def display(path: Path) -> str:
 
 
 def _is_method(path: Path) -> bool:
-    return not path.stem.startswith("_") and (path.suffix == ".py" or (path / "__init__.py").is_file())
+    door = path / "__init__.py" if path.is_dir() else path
+    return not path.stem.startswith("_") and door.is_file() and "\ndef compress(" in door.read_text()
 
 
 def _exists(name: str) -> bool:

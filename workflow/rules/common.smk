@@ -12,8 +12,9 @@ from slimvid.files import sha256_json, write_json
 
 try:
     SETTINGS = validate(config, origin=" + ".join(map(str, workflow.configfiles)))
-    SOURCES = {
-        m.method: sources.method_module(m.method) for m in SETTINGS.methods.values()
+    MODULES = {
+        row: sources.method_module(row, settings.method)
+        for row, settings in SETTINGS.methods.items()
     }
 except SlimvidError as error:
     sys.exit(f"slimvid: {error}")  # one line, before the DAG is built
@@ -80,8 +81,7 @@ def teacher_code(wildcards):
 
 
 def method_code(wildcards):
-    method = SETTINGS.methods[wildcards.method].method
-    return code(SOURCES[method], teacher_module(wildcards))
+    return code(MODULES[wildcards.method], teacher_module(wildcards))
 
 
 def teacher_module(wildcards):

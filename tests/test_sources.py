@@ -1,0 +1,56 @@
+"""Which files a training depends on."""
+
+from pathlib import Path
+
+import pytest
+
+from slimvid import sources
+from slimvid.errors import SlimvidError
+
+
+def names(*modules: str) -> set[str]:
+    return {str(path.relative_to(sources.PACKAGE)) for path in sources.training_sources(*modules)}
+
+
+def test_a_method_depends_on_its_own_module_and_on_what_that_imports() -> None:
+    found = names("compress.uniform", "teachers.vid2vid")
+    assert {"compress/uniform.py", "teachers/vid2vid.py", "teachers/loop.py", "nets/vid2vid.py"} <= found
+    assert "compress/fast_vid2vid.py" not in found
+
+
+def test_services_doors_and_later_rooms_are_left_out() -> None:
+    found = names("compress.fast_vid2vid", "teachers.vid2vid")
+    assert {name.split("/")[0] for name in found} == {"nets", "teachers", "compress"}
+    assert not any(name in found for name in ("nets/__init__.py", "compress/__init__.py"))
+
+
+def test_relative_imports_and_folders_are_followed(tmp_path: Path, monkeypatch) -> None:
+    folder = tmp_path / "compress" / "cat"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text(
+        "from .search import find\nfrom . import prune\n\ndef compress(job): ...\n"
+    )
+    (folder / "search.py").write_text("def late():\n    from slimvid.nets import blocks\n")
+    (folder / "prune.py").write_text("import slimvid.nets.warp\nimport numpy\n")
+    (tmp_path / "nets").mkdir()
+    for name in ("blocks", "warp", "unused"):
+        (tmp_path / "nets" / f"{name}.py").write_text("")
+    monkeypatch.setattr(sources, "PACKAGE", tmp_path)
+    assert names("compress.cat") == {
+        "compress/cat/__init__.py", "compress/cat/search.py", "compress/cat/prune.py",
+        "nets/blocks.py", "nets/warp.py",
+    }  # fmt: skip
+    assert sources.method_module("row", "cat") == "compress.cat"
+
+
+def test_an_unknown_method_names_the_field_and_those_there_are() -> None:
+    with pytest.raises(
+        SlimvidError, match=r"methods\.mine\.method: no module .*; use fast_vid2vid, .*uniform"
+    ):
+        sources.method_module("mine", "magic")
+
+
+def test_paths_below_the_working_directory_are_shown_relative(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert sources.display(tmp_path / "a" / "b.py") == "a/b.py"
+    assert sources.display(tmp_path.parent / "b.py") == str(tmp_path.parent / "b.py")

@@ -1,0 +1,60 @@
+"""The DAG before anything runs: what a config asks for, and what is wrong with one."""
+
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.xdist_group("workflow")
+
+
+def dry_run(project, *arguments: str) -> str:
+    return project.snakemake("--dry-run", "--nocolor", *arguments, check=False).stdout
+
+
+def test_the_workflow_is_in_good_condition(bare) -> None:
+    assert "Congratulations" in bare.run("snakemake", "--lint").stdout
+
+
+def test_a_config_from_elsewhere_and_a_directory_elsewhere(bare, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text((bare.root / "config" / "demo.yaml").read_text().replace("sketch2face", "my_faces"))
+    shown = dry_run(bare, "--configfile", str(mine), "--directory", str(tmp_path / "there"))
+    assert "Training the original of my_faces, seed 0" in shown
+    assert "sketch2face" not in shown  # a profile that is given stands alone
+    assert not list((tmp_path / "there").glob("data"))
+
+
+def test_each_row_is_trained_once_and_measured_thrice(bare) -> None:
+    shown = dry_run(bare, "--quiet", "rules", "--config", "seeds=[0,1]")
+    jobs = dict(line.split() for line in shown.splitlines() if len(line.split()) == 2)
+    wanted = {"prepare": 1, "train_evaluator": 1, "train_teacher": 2, "compress": 4, "select_keyframes": 1}
+    wanted |= {"translate": 6, "interpolate": 2, "measure_cost": 6, "measure_latency": 6}
+    wanted |= {"measure_quality": 6, "strip": 1, "track": 1, "table": 1, "report": 1}
+    assert {rule: int(jobs[rule]) for rule in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"teacher": {"iterations": "many"}}, "field teacher.iterations: Input should be a valid integer"),
+        ({"methods": {"uniform": {"method": "magic"}}}, "field methods.uniform.method: no module slimvid."),
+        ({"tabel1": {}}, "field tabel1: Extra inputs are not permitted"),
+    ],
+)
+def test_a_wrong_config_is_one_line_before_the_dag(bare, copy_of, changes: dict, message: str) -> None:
+    project = copy_of(bare)
+    project.configure(changes)
+    result = project.snakemake("--dry-run", "--quiet", "all", check=False)
+    said = [line for line in result.stdout.splitlines() if not line.startswith("Using workflow specific")]
+    assert result.returncode == 1
+    assert len(said) == 1
+    assert said[0].startswith("slimvid: ")
+    assert message in said[0]
+
+
+def test_timings_are_alone_and_trainings_share(bare) -> None:
+    shown = bare.run("snakemake", "--cores", "8", "--dry-run", "--nocolor", "--verbose").stdout
+    assert "Timing uniform on sketch2face, seed 0" in shown
+    profile = (bare.root / "profiles" / "default" / "profile.yaml").read_text()
+    assert "gpu=1" in profile
+    assert "bench=1" in profile
