@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from slimvid.errors import SlimvidError
 from slimvid.measure.conventions import CONVENTIONS, price
 from slimvid.measure.cost import GIGA, MEGA
 from slimvid.measure.paper_scale import ALPHA, DEFAULT_ALPHA, SIZES, spec
@@ -50,6 +51,8 @@ class Whole:
             net = self.make()
         facts = trace(net, *net.example_inputs(*self.size))
         counts = {name: price(facts, name) for name in CONVENTIONS}
+        if counts["true"].unknown:
+            raise SlimvidError(f"operations that no rule covers: {', '.join(counts['true'].unknown)}")
         macs = {name: count.macs / GIGA for name, count in counts.items()}
         share = 1.0 if self.mean_macs is None else self.mean_macs / macs["thop"]
         params = {name: count.params / MEGA for name, count in counts.items()}

@@ -30,21 +30,24 @@ def patch_stages(
     layers: int = 3,
     norm: Norm | None = "instance",
     padding: int = 1,
-    cap: int = 8,
+    most: int | None = None,
+    bias: bool | None = None,
     spectral: bool = False,
 ) -> list[nn.Sequential]:
     """PatchGAN (Isola et al. 2017): Conv4 at stride 2 ``layers`` times, then two at stride 1, the last to 1.
 
-    Widths n, 2n, 4n, ... up to ``cap`` n. The first and the last have no normalisation; between, convolutions
-    before a batch or a spectral normalisation have no bias. ``layers`` 3 sees patches of 70 pixels.
+    Widths n, 2n, 4n, 8n, at most ``most``. The first and the last have no normalisation; between,
+    convolutions before a batch or a spectral normalisation have no bias unless ``bias`` says so. ``layers`` 3
+    sees patches of 70 pixels.
     """
     check_widths("patch discriminator", in_channels=in_channels, width=width, layers=layers)
-    widths = [in_channels, *(width * min(2**i, cap) for i in range(layers + 1))]
+    widths = [in_channels, *(width * min(2**i, 8) for i in range(layers + 1))]
+    widths = widths if most is None else [in_channels, *(min(w, most) for w in widths[1:])]
     stages = []
     for i, (a, b) in enumerate(itertools.pairwise(widths)):
         plain = i == 0 or norm is None
-        bias = plain or not (spectral or norm.startswith("batch"))
-        conv = nn.Conv2d(a, b, 4, stride=2 if i < layers else 1, padding=padding, bias=bias)
+        biased = plain or (not (spectral or norm.startswith("batch")) if bias is None else bias)
+        conv = nn.Conv2d(a, b, 4, stride=2 if i < layers else 1, padding=padding, bias=biased)
         made = None if plain else norm_layer(norm, b)
         stages.append(_stage(conv, made, spectral=spectral and not plain, last=False))
     stages.append(nn.Sequential(nn.Conv2d(widths[-1], 1, 4, padding=padding)))
