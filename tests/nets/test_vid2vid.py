@@ -92,6 +92,15 @@ def test_rollout_pads_the_past_and_forgets_what_is_too_old(small):
     assert last[1][0, ::3, 0, 0].tolist() == pytest.approx([0.2, 0.3])
 
 
+def test_a_clips_first_frame_is_raw_because_there_is_nothing_to_warp(small):
+    rollout = small.rollout(first="zero")
+    first = rollout.step(torch.rand(1, 3, 16, 16))
+    assert torch.equal(first.image, first.raw)
+    rollout.push(first.image)
+    second = rollout.step(torch.rand(1, 3, 16, 16))
+    assert not torch.equal(second.image, second.raw)
+
+
 def test_first_frame_generator_draws_the_first_frame_only(small):
     rollout = small.rollout(first="generator")
     condition = torch.rand(1, 3, 16, 16)
