@@ -204,6 +204,7 @@ class MeasureSettings(Section):
     bootstrap: int = Field(200, ge=0, description="paired bootstrap repeats over clips")
     inception: Path | None = Field(None, description="pt_inception-2015-12-05 weights: adds standard FID")
     i3d: Path | None = Field(None, description="i3d_torchscript.pt: adds standard FVD")
+    fcn: Path | None = Field(None, description="FCN-8s of Viper's classes: FCN-scores of real label2viper")
 
 
 class TableSettings(Section):

@@ -1,6 +1,7 @@
 """Two tiny prepared tasks: label maps of a street, and a body of coloured joints."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,7 @@ def body_clip(name: str, seed: int) -> Clip:
     return Clip(name=name, fps=15, frames=frames, keypoints=points, densepose=densepose)
 
 
-def write_task(root: Path, condition: ConditionSpec, draw_clip, *, aligned: bool = True) -> Path:
+def write_task(root: Path, condition: ConditionSpec, draw_clip, **facts) -> Path:
     meta = TaskMeta(
         task=root.name,
         source="a test's drawing",
@@ -72,7 +73,7 @@ def write_task(root: Path, condition: ConditionSpec, draw_clip, *, aligned: bool
         height=HEIGHT,
         width=WIDTH,
         fps=15.0,
-        aligned=aligned,
+        **facts,
     )
     splits = {
         "train": [draw_clip(f"train{i}", i) for i in range(4)],
@@ -99,6 +100,27 @@ def unpaired(tmp_path_factory) -> Path:
     condition = ConditionSpec(kind="labels", label_names=("sky", "road", "car"))
     root = tmp_path_factory.mktemp("prepared") / "unpaired"
     return write_task(root, condition, street_clip, aligned=False)
+
+
+@pytest.fixture(scope="session")
+def street_looks(tmp_path_factory):
+    """Write the street as a task between its frames and its label maps (drawn, or read)."""
+    from slimvid.data.palette import paint
+
+    palette = ((70, 130, 180), (128, 64, 128), (0, 0, 142))
+
+    def write(*, label_frames: bool) -> Path:
+        def draw(name: str, seed: int) -> Clip:
+            clip = street_clip(name, seed)
+            drawn = np.stack([paint(labels, palette) for labels in clip.labels])
+            pair = (clip.frames, drawn) if label_frames else (drawn, clip.frames)
+            return replace(clip, image=pair[0], frames=pair[1])
+
+        facts = {"label_names": ("sky", "road", "car"), "palette": palette, "label_frames": label_frames}
+        root = tmp_path_factory.mktemp("prepared") / "looks"
+        return write_task(root, ConditionSpec(kind="image"), draw, **facts)
+
+    return write
 
 
 @pytest.fixture(scope="session")

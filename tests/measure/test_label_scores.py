@@ -1,11 +1,15 @@
 """mIoU, AC and MP against counts made by hand, and the release's protocol with its quirks."""
 
+import json
+
 import numpy as np
 import pytest
 
 from slimvid.data.palette import as_seen, nearest_class, paint
 from slimvid.data.viper import CLASSES
+from slimvid.measure.evaluator import train_evaluator
 from slimvid.measure.label_scores import NAMES, label_scores, picture_confusion
+from slimvid.measure.quality import measure_quality
 
 COLOURS = ((0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255))
 VIPER = tuple(colour for _, colour in CLASSES)
@@ -69,3 +73,37 @@ def test_a_perfect_picture_scores_what_the_protocol_allows():
     assert [scores[f"{n}_fixed"] for n in ("miou", "ac", "mp")] == [100, 100, 100]
     assert scores["miou_unsup_eval"] == pytest.approx(50)  # two of four classes occur; void is not counted
     assert label_scores(np.zeros((4, 4), int), COLOURS) == dict.fromkeys(NAMES)
+
+
+@pytest.fixture(scope="module")
+def measure(archive, settings, tmp_path_factory):
+    def run(prepared, change):
+        folder = tmp_path_factory.mktemp("measured")
+        train_evaluator(prepared, settings, folder / "evaluator")
+        out = folder / "row" / "0" / "quality.json"
+        measure_quality(archive(prepared, change), prepared, folder / "evaluator", settings, out)
+        return json.loads(out.read_text())
+
+    return run
+
+
+def shifted(clip):
+    return ((t, np.roll(frame, 3, axis=1)) for t, frame in enumerate(clip))
+
+
+def test_drawn_label_maps_are_scored_by_their_colours(measure, street_looks):
+    document = measure(street_looks(label_frames=True), shifted)
+    values = document["values"]
+    assert values["miou_seg"] is None and values["miou_fixed_ceiling"] == 100
+    assert 50 < values["miou_fixed"] < values["mp_fixed"] < 100
+    assert values["miou_unsup_eval"] == pytest.approx(values["miou_fixed"])  # three colours, three classes
+    assert document["protocol"]["label_scores"]["reader"] == "nearest palette colour"
+    assert len(document["bootstrap"]["replicates"]["miou_fixed"]) == 40
+
+
+def test_drawn_frames_are_scored_by_the_segmenter(measure, street_looks):
+    document = measure(street_looks(label_frames=False), shifted)
+    values = document["values"]
+    assert values["miou_fixed"] == pytest.approx(values["miou_seg"])
+    assert values["miou_fixed"] < values["miou_fixed_ceiling"] <= 100
+    assert document["protocol"]["label_scores"]["reader"] == "in-pipeline segmenter"

@@ -23,7 +23,9 @@ from slimvid.files import read_json, sha256_file, sha256_json, write_json
 from slimvid.measure import random_features as rf
 from slimvid.measure import standard
 from slimvid.measure.dilated import DilatedNet
+from slimvid.measure.fcn import FCN8s, fcn_segment, load_fcn
 from slimvid.measure.frechet import half_sample_floor
+from slimvid.measure.label_scores import label_scores, picture_confusion
 from slimvid.measure.pose_error import find_points, new_finder, point_distances, train_finder
 from slimvid.measure.segmenter import confusion, mean_iou, new_segmenter, segment, train_segmenter
 from slimvid.measure.video_stats import warping_error
@@ -47,6 +49,7 @@ class Evaluator:
         frame_nets, window_nets: the extractors of RFD-4 and RFVD-4.
         segmenter: of a task whose frames are photographs of known labels, else None.
         finder: of a task whose condition is a pose, else None.
+        fcn: the papers' FCN-8s, where its weights were given and the task has Viper's classes.
         real: features of the real test samples by metric: "rfd4", "rfvd4" (4 x n x 96) and, where their
             weights were given, "fid" (n x 2048) and "fvd" (n x 400).
     """
@@ -56,6 +59,7 @@ class Evaluator:
     window_nets: list[rf.RandomNet]
     segmenter: DilatedNet | None
     finder: DilatedNet | None
+    fcn: FCN8s | None
     real: dict[str, np.ndarray]
 
     @property
@@ -188,6 +192,7 @@ def _protocol(settings: "MeasureSettings") -> dict[str, Any]:
         "iterations": settings.segmenter_iterations,
         "inception_sha256": standard.INCEPTION_SHA256 if settings.inception else None,
         "i3d_sha256": standard.I3D_SHA256 if settings.i3d else None,
+        "fcn_sha256": sha256_file(settings.fcn) if settings.fcn and settings.fcn.is_file() else None,
     }
 
 
@@ -211,8 +216,16 @@ def _build(task: PreparedTask, settings: "MeasureSettings") -> Evaluator:
         window_nets=rf.networks(3),
         segmenter=new_segmenter(classes) if meta.aligned and classes and not meta.label_frames else None,
         finder=new_finder() if meta.aligned and meta.condition.kind == "pose" else None,
+        fcn=load_fcn(settings.fcn) if settings.fcn and _fcn_knows(task) else None,
         real={},
     )
+
+
+def _fcn_knows(task: PreparedTask) -> bool:
+    """Whether the frames are photographs of the classes that the papers' FCN-8s was trained on."""
+    from slimvid.data.viper import NAMES
+
+    return task.meta.aligned and task.meta.classes == NAMES and not task.meta.label_frames
 
 
 def _modules(judge: Evaluator) -> dict[str, Any]:
@@ -276,6 +289,7 @@ def _measure_real(judge: Evaluator, task: PreparedTask, settings: "MeasureSettin
         **floors,
         "warp_error_real": float(np.mean(warps)) if warps else None,
         "miou_seg_ceiling": _ceiling(readings),
+        **_label_ceilings(task, readings),
         "pose_error_floor": _floor(readings),
     }
 
@@ -286,18 +300,35 @@ def read_clip(
     """What the segmenter and the finder see in the frames of a test clip (from ``first`` on).
 
     Returns:
-        "confusion": int64 classes x classes against the true labels, None without a segmenter; "points": list
-        of float64 P x 25 x 2 found points, "keypoints": the true ones, both empty without a finder.
+        "confusion": int64 classes x classes against the true labels, None without a segmenter;
+        "label_confusion": the one of the label scores, None where the task has none; "points": list of
+        float64 P x 25 x 2 found points, "keypoints": the true ones, both empty without a finder.
     """
-    total, points, keypoints = None, [], []
+    segmented, scored, points, keypoints = [], [], [], []
     for t, frame in enumerate(frames, start=first):
         if judge.segmenter is not None:
-            counts = confusion(task.labels("test", name, t), segment(judge.segmenter, frame), judge.classes)
-            total = counts if total is None else total + counts
+            found = segment(judge.segmenter, frame)
+            segmented.append(confusion(task.labels("test", name, t), found, judge.classes))
+        if task.meta.label_frames:
+            scored.append(picture_confusion(task.labels("test", name, t), frame, task.meta.palette))
+        elif judge.fcn is not None:
+            found = fcn_segment(judge.fcn, frame)
+            scored.append(confusion(task.labels("test", name, t), found, judge.classes))
         if judge.finder is not None:
             keypoints.append(task.keypoints("test", name, t))
             points.append(find_points(judge.finder, frame, keypoints[-1]))
-    return {"confusion": total, "points": points, "keypoints": keypoints}
+    if task.meta.palette and judge.fcn is None and judge.segmenter is not None:
+        scored = segmented
+    matrices = {"confusion": segmented, "label_confusion": scored}
+    summed = {key: sum(found) if found else None for key, found in matrices.items()}
+    return {**summed, "points": points, "keypoints": keypoints}
+
+
+def _label_ceilings(task: PreparedTask, readings: list[dict[str, Any]]) -> dict[str, float | None]:
+    """The label scores of the true frames, where the task has label scores."""
+    matrices = [r["label_confusion"] for r in readings if r["label_confusion"] is not None]
+    scores = label_scores(sum(matrices), task.meta.palette) if matrices else {}
+    return {f"{name}_ceiling": value for name, value in scores.items()}
 
 
 def _test_clips(task: PreparedTask) -> Iterator[tuple[str, np.ndarray]]:

@@ -18,6 +18,7 @@ from slimvid.measure import similarity, standard, video_stats
 from slimvid.measure.evaluator import Evaluator
 from slimvid.measure.frechet import frechet_distance, frechet_replicates, half_sample_sd, mean_frechet
 from slimvid.measure.kid import kernel_distance
+from slimvid.measure.label_scores import SCORES, label_scores
 from slimvid.measure.pose_error import find_points, point_distances
 from slimvid.measure.resample import clip_draws, interval, mean_replicates
 from slimvid.measure.segmenter import mean_iou
@@ -37,6 +38,8 @@ UNITS = {
     "sharpness_ratio": "Laplacian energy over the truth's; 1 is as sharp",
     "temporal_difference_ratio": "frame-to-frame change over the truth's; below 1 frozen, above 1 jittery",
     "flicker": "grey levels of brightness change that the truth does not make",
+    **{f"{score}_unsup_eval": "%, as Unsupervised RecycleGAN's release counts" for score in SCORES},
+    **{f"{score}_fixed": "%, mean over the classes that occur" for score in SCORES},
     "miou_seg": "%, in-pipeline segmenter (miou_seg_ceiling: on the true frames)",
     "pose_error": "pixels between key-points found in generated and true frames, in-pipeline finder "
     "(pose_error_floor: found in true frames against the truth; pose_error_height: share of the height)",
@@ -81,7 +84,8 @@ class _Seen:
 
     Attributes:
         clips: the values of each clip.
-        confusions: the label confusion of each clip, where there is a segmenter.
+        confusions: the label confusion of each clip, where there is a segmenter; label_confusions: those of
+            the label scores, where the task has such.
         features: of all generated samples, by metric.
         real: of the true samples, in the same order.
         owners: clip number of every sample of "rfd4" and "rfvd4".
@@ -90,6 +94,7 @@ class _Seen:
 
     clips: dict[str, dict[str, Any]]
     confusions: list[np.ndarray]
+    label_confusions: list[np.ndarray]
     features: dict[str, np.ndarray]
     real: dict[str, np.ndarray]
     owners: dict[str, np.ndarray]
@@ -109,14 +114,13 @@ def _look(
         )
     places = evaluators.sample_places(task, "test", settings)
     clips: dict[str, dict[str, Any]] = {}
-    confusions: list[np.ndarray] = []
+    readings: list[dict[str, Any]] = []
     features: dict[str, list[np.ndarray]] = {"rfd4": [], "rfvd4": []}
     for number, info in enumerate(infos):
         drawn = _read_clip(archive, task, info)
-        values, confusion = _clip_values(judge, task, info, drawn, skip)
+        values, reading = _clip_values(judge, task, info, drawn, skip)
         clips[info.name] = {"frames": info.length - skip, **values}
-        if confusion is not None:
-            confusions.append(confusion)
+        readings.append(reading)
         for name, value in evaluators.clip_features(judge, drawn, places, number, settings.window).items():
             features[name].append(value)
     joined = {name: np.concatenate(value, axis=1) for name, value in features.items()}
@@ -125,7 +129,8 @@ def _look(
     keep = _kept({**places, **standard.sample_starts(settings, lengths)}, skip)
     return _Seen(
         clips=clips,
-        confusions=confusions,
+        confusions=[r["confusion"] for r in readings if r.get("confusion") is not None],
+        label_confusions=[r["label_confusion"] for r in readings if r.get("label_confusion") is not None],
         features={name: value[..., keep[name], :] for name, value in joined.items()},
         real={name: judge.real[name][..., keep[name], :] for name in joined},
         owners={name: np.array([place[0] for place in places[name]])[keep[name]] for name in features},
@@ -167,10 +172,10 @@ def _read_clip(archive: FrameArchive, task: PreparedTask, info: ClipInfo) -> np.
 
 def _clip_values(
     judge: Evaluator, task: PreparedTask, info: ClipInfo, drawn: np.ndarray, skip: int
-) -> tuple[dict[str, float | None], np.ndarray | None]:
-    """The measures of one clip that need no set of clips, and its label confusion."""
+) -> tuple[dict[str, float | None], dict[str, Any]]:
+    """The measures of one clip that need no set of clips, and what the readers saw in it."""
     if not task.meta.aligned:  # the stored frames are no truth of these conditions
-        return dict.fromkeys((*CLIP_VALUES, "miou_seg")), None
+        return dict.fromkeys((*CLIP_VALUES, "miou_seg")), {}
     truth = evaluators.clip_frames(task, "test", info.name, info.length)
     flow, valid = evaluators.clip_motion(task, "test", info.name, truth)
     drawn, truth, flow, valid = drawn[skip:], truth[skip:], flow[skip:], valid[skip:]
@@ -187,7 +192,7 @@ def _clip_values(
         "miou_seg": None if matrix is None else mean_iou(matrix),
         "pose_error": _pose_error(judge, reading, truth),
     }
-    return values, matrix
+    return values, reading
 
 
 def _pose_error(judge: Evaluator, reading: dict[str, Any], truth: np.ndarray) -> float | None:
@@ -219,6 +224,11 @@ def _summary(
     values["miou_seg"] = mean_iou(sum(seen.confusions)) if seen.confusions else None
     if seen.confusions:
         replicates["miou_seg"] = [mean_iou(sum(seen.confusions[i] for i in draw)) for draw in draws]
+    if seen.label_confusions:  # viper2label, label2viper
+        palette = task.meta.palette
+        values |= label_scores(sum(seen.label_confusions), palette)
+        again = [label_scores(sum(seen.label_confusions[i] for i in draw), palette) for draw in draws]
+        replicates |= {name: [scores[name] for scores in again] for name in again[0]} if again else {}
     error = values["pose_error"]
     values["pose_error_height"] = None if error is None else error / task.meta.height
     return {**values, **judge.document["values"], **_standard_values(seen)}, replicates
@@ -305,6 +315,10 @@ def _protocol(
         "device": "cpu",
         "precision": "fp32",
     }
+    if seen.label_confusions:
+        in_pipeline = "in-pipeline segmenter" if judge.fcn is None else "FCN-8s"
+        reader = "nearest palette colour" if meta.label_frames else in_pipeline
+        protocol["label_scores"] = {"reader": reader, "protocols": ["unsup-eval (post-hoc)", "fixed"]}
     if settings.inception:
         resize = "torch bilinear 299, no antialias (pytorch-fid)"
         protocol["fid"] = {**_official(made["protocol"]["inception_sha256"], seen, "fid"), "resize": resize}
