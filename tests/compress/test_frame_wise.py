@@ -10,6 +10,7 @@ from slimvid.compress import compress
 from slimvid.compress.frozen import FrozenTeacher
 from slimvid.config import MethodSettings
 from slimvid.data.store import PreparedTask
+from slimvid.errors import SlimvidError
 from slimvid.teachers.recyclegan import sample_unpaired, train
 
 
@@ -30,6 +31,21 @@ def test_the_frozen_original_draws_what_the_student_sees(original, looks_task, c
     assert targets.shape == (2, 1, 3, 32, 32) and not targets.requires_grad
     alone = teacher.net(batch.conditions[1] * 2 - 1)
     assert torch.allclose(targets[1], alone, atol=1e-5)
+
+
+def test_fast_vid2vid_is_for_vid2vid(original, looks_task, recyclegan_settings, cpu, tmp_path):
+    with pytest.raises(SlimvidError, match="compresses vid2vid originals, not recyclegan"):
+        compress(
+            task="looks",
+            row="fast_vid2vid",
+            settings=MethodSettings(method="fast_vid2vid"),
+            teacher_settings=recyclegan_settings,
+            seed=0,
+            prepared=looks_task,
+            teacher=original,
+            out=tmp_path,
+            runtime=cpu,
+        )
 
 
 def test_uniform_narrows_it_and_learns_from_it(original, looks_task, recyclegan_settings, cpu, tmp_path):

@@ -79,3 +79,12 @@ def test_unknown_names_and_options_say_so():
         paper_scale("sketch2face", "no_such_method")
     with pytest.raises(SlimvidError, match="options"):
         paper_scale("sketch2face", "uniform", options={"widht": 1})
+
+
+@pytest.mark.parametrize(("task", "published"), [("viper2city", 84.712), ("label2viper", 42.356)])
+def test_recyclegan_costs_what_was_published(task, published):
+    """Unsupervised RecycleGAN: 84.61 G there is torchprofile's count of the same network; 42.36 is thop's."""
+    found = paper_scale(task, "original")
+    assert (found.macs_g_thop, found.params_m) == (pytest.approx(published, abs=5e-4), 7.837699)
+    half = paper_scale(task, "uniform", options={"width": 0.5})
+    assert half.macs_g < 0.3 * found.macs_g

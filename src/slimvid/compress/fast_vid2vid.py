@@ -55,7 +55,16 @@ class Options(Section):
 
 
 def student_spec(settings: TeacherSettings, condition: ConditionSpec, options: Options) -> dict[str, Any]:
-    """The spatially low-demand, decomposed form of the original (3.2, 3.3)."""
+    """The spatially low-demand, decomposed form of the original (3.2, 3.3).
+
+    Raises:
+        SlimvidError: the original is no vid2vid.
+    """
+    if settings.teacher != "vid2vid":
+        raise SlimvidError(
+            f"method fast_vid2vid: compresses vid2vid originals, not {settings.teacher}; leave the row "
+            "out of tables of such tasks"
+        )
     return generator_spec(settings, condition, decomposed=True, low_demand=True)
 
 
@@ -64,6 +73,7 @@ def compress(job: Job) -> None:
     options = job.parse(Options)
     settings = job.student_settings(options.train)
     data = PreparedTask(job.prepared)
+    spec = student_spec(settings, data.meta.condition, options)
     teacher = FrozenTeacher(job.teacher, data, job.runtime)
     distiller = STKD(options, teacher, vgg=perceptual(settings.vgg), spatial_until=_stage(options, settings))
     longest = max(clip.length for clip in data.clips("train"))
@@ -76,7 +86,7 @@ def compress(job: Job) -> None:
     fit(
         task=job.task,
         method=job.row,
-        spec=student_spec(settings, data.meta.condition, options),
+        spec=spec,
         settings=settings.model_copy(update={"sequence_doubles_every": 0}),
         plan=job.plan,
         data=data,

@@ -1,4 +1,4 @@
-"""The vid2vid networks of the papers at the papers' sizes, and what they cost there.
+"""The video networks of the papers at the papers' sizes, and what they cost there.
 
 Fast-Vid2Vid's text gives 384x512 for poses; its figures were counted at 512x448, which is what vid2vid's
 loader makes of a 1280x720 video, and what is used here.
@@ -15,20 +15,23 @@ from typing import TYPE_CHECKING, Any
 from slimvid.errors import SlimvidError
 
 if TYPE_CHECKING:
-    from slimvid.config import TeacherSettings
+    from slimvid.config import AnyTeacher
     from slimvid.data.condition import ConditionSpec
 
-SIZES = {"sketch2face": (512, 512), "segmentation2city": (256, 512), "pose2body": (512, 448)}
+VID2VID = {"sketch2face": (512, 512), "segmentation2city": (256, 512), "pose2body": (512, 448)}
+RECYCLEGAN = {"viper2city": (256, 512), "viper2label": (256, 256), "label2viper": (256, 256)}
+SIZES = VID2VID | RECYCLEGAN
 ALPHA = {"sketch2face": 6}  # Shortcut-V2V's maximum interval, for faces at 30 frames a second
 DEFAULT_ALPHA = 3
 
 
 def paper_condition(task: str) -> "ConditionSpec":
-    """What the paper's network reads for a frame: 15, 36 or 6 channels."""
+    """What the paper's network reads for a frame: 15, 36 or 6 channels, or a picture's 3."""
     from slimvid.data.cityscapes import NAMES
     from slimvid.data.condition import ConditionSpec
 
     return {
+        **dict.fromkeys(RECYCLEGAN, ConditionSpec(kind="image")),
         "sketch2face": ConditionSpec(kind="edges", distance_maps=True),
         "segmentation2city": ConditionSpec(
             kind="labels", label_names=NAMES, instances=True, foreground=(NAMES.index("car"),)
@@ -37,10 +40,12 @@ def paper_condition(task: str) -> "ConditionSpec":
     }[task]
 
 
-def paper_settings(task: str) -> "TeacherSettings":
-    """vid2vid's own settings, those of the config's defaults; streets have the foreground branch."""
-    from slimvid.config import TeacherSettings
+def paper_settings(task: str) -> "AnyTeacher":
+    """The originals' own settings, those of the config's defaults; streets have the foreground branch."""
+    from slimvid.config import RecycleGANSettings, TeacherSettings
 
+    if task in RECYCLEGAN:
+        return RecycleGANSettings(iterations=1)
     return TeacherSettings(iterations=1, foreground=task == "segmentation2city")
 
 
@@ -76,9 +81,9 @@ def spec(task: str, method: str, *, options: Mapping[str, Any] | None = None) ->
         raise SlimvidError(f"task {task!r}: no paper-scale size; known are {', '.join(SIZES)}")
     settings, condition = paper_settings(task), paper_condition(task)
     if method == "original":
-        from slimvid.teachers.vid2vid import generator_spec
+        from slimvid.teachers import teacher_module
 
-        return generator_spec(settings, condition)
+        return teacher_module(settings).generator_spec(settings, condition)
     name = f"slimvid.compress.{method}"
     if not method.isidentifier() or find_spec(name) is None:
         raise SlimvidError(f"method {method!r}: there is no module {name}; see docs/adding_a_method.md")
