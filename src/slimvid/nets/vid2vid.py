@@ -269,7 +269,9 @@ class Rollout:
         past = self.net.past
         blank = condition.new_zeros(len(condition), 3, *condition.shape[2:])
         previous = [blank] * (past - len(self.frames)) + self.frames
-        return self.draw(torch.cat(self.conditions, dim=1), torch.cat(previous, dim=1))
+        out = self.draw(torch.cat(self.conditions, dim=1), torch.cat(previous, dim=1))
+        # Where there is no frame to warp, the raw image stands alone (the release: use_raw_only).
+        return out if self.frames else out._replace(image=out.raw)
 
     def push(self, frame: Tensor) -> None:
         """Remember a frame as the previous one."""
