@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from slimvid import artifact
+from slimvid import artifact, nets
 from slimvid.artifact import Artifact
 from slimvid.config import PlanSettings
 from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
+from slimvid.nets.quick import quicken
 from slimvid.runtime import Runtime, resolve
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Translator:
     def __init__(self, source: Artifact, runtime: Runtime):
         self.source, self.runtime = source, runtime
         self.net = source.module(runtime.device).requires_grad_(False)
+        if runtime.device == "cpu":
+            quicken(self.net)
         self.condition = ConditionSpec.from_dict(source.condition)
         self.plan = PlanSettings(**{k: v for k, v in source.plan.items() if k in PLAN_FIELDS})
         self.first: str = source.plan.get("first", "zero")
@@ -102,12 +105,17 @@ class Translator:
         from slimvid.measure.conventions import price  # with ``cost``, the doors from here into a later room
         from slimvid.measure.trace import trace
 
-        inputs = self.net.example_inputs(height, width)
-        reference = self.net.reference_inputs(height, width)
-        full = price(trace(self.net, *inputs)).macs
-        keep = price(trace(self.net, *reference, method="keep")).macs
-        shortcut = price(trace(self.net, *reference, *inputs, method="shortcut_frame")).macs
+        net = self._plain()
+        inputs, reference = net.example_inputs(height, width), net.reference_inputs(height, width)
+        full = price(trace(net, *inputs)).macs
+        keep = price(trace(net, *reference, method="keep")).macs
+        shortcut = price(trace(net, *reference, *inputs, method="shortcut_frame")).macs
         return full + keep, shortcut - keep
+
+    def _plain(self) -> torch.nn.Module:
+        """The network as its spec says, without weights, for counting: what runs may be a quicker form."""
+        with torch.device("meta"):
+            return nets.build(self.source.spec)
 
     def stream(
         self, conditions: Iterable[np.ndarray], *, first_frames: Sequence[np.ndarray] = ()
@@ -143,7 +151,7 @@ class Translator:
         """
         from slimvid.measure.cost import translator_cost  # the one door from here into a later room
 
-        return translator_cost(self.net, height=height, width=width, key_fraction=key_fraction)
+        return translator_cost(self._plain(), height=height, width=width, key_fraction=key_fraction)
 
     def _check(self, index: int, condition: np.ndarray, size: tuple[int, ...] | None) -> tuple[int, ...]:
         if condition.ndim != 3 or condition.shape[0] != self.condition.channels:
