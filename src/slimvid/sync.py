@@ -29,15 +29,20 @@ def sync(root: Path) -> str:
         if not (root / name).exists():
             raise SlimvidError(f"{root / name}: missing; run `slimvid sync` in the project's folder")
     made, versioned = _nothing_to_do(root), not _changes(root)
-    if made and versioned:
+    unknown = _unknown_files(root) if made else []
+    if made and versioned and not unknown:
         return "DVC and Snakemake are in step already"
-    if made:
-        _check_records(root)
-        _run(root, "dvc", "commit", "--force", "--quiet")
-        return _done(root, "DVC has recorded what Snakemake made; commit dvc.lock to Git")
     if versioned:
-        _run(root, "snakemake", "--touch", "--cores", "1", "--quiet", "all", "--", *TARGETS)
+        _run(root, "snakemake", "--touch", "--forceall", "--cores", "1", "--", *TARGETS)
         return _done(root, "Snakemake takes what DVC checked out as current")
+    if unknown:
+        raise SlimvidError(
+            f"{unknown[0]}: Snakemake has no record of making it, so DVC must not record it; run "
+            f"`snakemake --cores 8 --forcerun {unknown[0]}` or `dvc checkout`, and sync again"
+        )
+    if made:
+        _run(root, "dvc", "commit", "--force")
+        return _done(root, "DVC has recorded what Snakemake made; commit dvc.lock to Git")
     raise SlimvidError(
         "dvc.lock: neither DVC nor Snakemake vouches for the files on disk; run "
         f"`snakemake --cores 8 {TARGETS[0]}` (or `dvc checkout`, to go back) and sync again"
@@ -46,26 +51,21 @@ def sync(root: Path) -> str:
 
 def _nothing_to_do(root: Path) -> bool:
     """Whether Snakemake finds every target current."""
-    return NOTHING_TO_DO in _run(root, "snakemake", "--dry-run", "--nocolor", "--", *TARGETS)
+    said = _run(root, "snakemake", "--dry-run", "--nocolor", "--", *TARGETS)
+    return NOTHING_TO_DO in said.stdout + said.stderr
 
 
 def _changes(root: Path) -> dict:
     """DVC's changed stages."""
-    status = _run(root, "dvc", "status", "--json")
-    return json.loads(status[status.index("{") :])
+    return json.loads(_run(root, "dvc", "status", "--json").stdout)
 
 
-def _check_records(root: Path) -> None:
-    """See that Snakemake made the files itself: of others it knows no parameters and sees only times."""
-    summary = _run(root, "snakemake", "--summary", "--nocolor", "--", *TARGETS).splitlines()
-    start = next((i for i, line in enumerate(summary) if line.startswith("output_file\t")), len(summary))
-    for line in summary[start + 1 :]:
-        file, _, _, log, *_ = line.split("\t")  # every rule has a log: "-" is the mark of a file unknown
-        if log == "-" and (root / file).exists():
-            raise SlimvidError(
-                f"{file}: Snakemake has no record of making it, so DVC must not record it; run "
-                f"`snakemake --cores 8 --forcerun {file}` or `dvc checkout {file}`"
-            )
+def _unknown_files(root: Path) -> list[str]:
+    """Files that Snakemake did not make itself: of them it knows no parameters and sees only times."""
+    summary = _run(root, "snakemake", "--summary", "--nocolor", "--", *TARGETS).stdout
+    rows = [line.split("\t") for line in summary.splitlines()[1:]]
+    # every rule has a log: "-" in its column is the mark of a file without a record
+    return [file for file, _, _, log, *_ in rows if log == "-" and (root / file).exists()]
 
 
 def _done(root: Path, message: str) -> str:
@@ -77,11 +77,11 @@ def _done(root: Path, message: str) -> str:
     return message
 
 
-def _run(root: Path, module: str, *arguments: str) -> str:
-    """Output of one of the two tools, from the environment that runs this."""
+def _run(root: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """One of the two tools, from the environment that runs this."""
     command = [sys.executable, "-m", module, *arguments]
     result = subprocess.run(command, cwd=root, capture_output=True, text=True)
     if result.returncode != 0:
         lines = (result.stderr.strip() or result.stdout.strip()).splitlines()
         raise SlimvidError(f"{module} {' '.join(arguments)}: failed ({lines[-1] if lines else 'no message'})")
-    return result.stdout + result.stderr
+    return result

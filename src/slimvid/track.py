@@ -338,13 +338,14 @@ def _log_table(client: "MlflowClient", parent: str, config: Config, measures: Me
     """The table as the pure function gives it: as files, as MLflow's table, and as the run's description."""
     import tempfile
 
-    from slimvid.report.table1 import table1, write_table1
+    import pandas
 
-    frame = table1(config, measures)
-    client.log_table(parent, frame.astype(str), "table1.json")
+    from slimvid.report.table1 import write_table1
+
     with tempfile.TemporaryDirectory() as folder:
         csv, markdown = Path(folder) / "table1.csv", Path(folder) / "table1.md"
         write_table1(config, measures, csv, markdown)
+        client.log_table(parent, pandas.read_csv(csv, dtype=object, keep_default_na=False), "table1.json")
         text = markdown.read_text(encoding="utf-8")
         client.set_tag(parent, "mlflow.note.content", text[:NOTE_LIMIT].rsplit("\n\n", 1)[0])
         client.log_artifact(parent, str(csv))

@@ -110,3 +110,24 @@ rule report:
         "Writing the report"
     shell:
         "slimvid report --config {params.config} --log {log}"
+
+
+rule cost_published:
+    output:
+        table=report(
+            paths.COST_PUBLISHED, caption="../report/published.rst", category="Cost"
+        ),
+    log:
+        paths.log("cost_published", "published"),
+    benchmark:
+        paths.benchmark("cost_published", "published")
+    retries: 0
+    conda:
+        "../../environment.yml"
+    threads: SLOTS
+    resources:
+        mem_mb=2000,
+    message:
+        "Recounting the published costs"
+    shell:
+        "slimvid cost published --log {log}"

@@ -1,0 +1,120 @@
+"""dvc.yaml against the DAG: what a stage takes and gives is what its rules take and give."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.xdist_group("workflow")
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+JOBS = """
+import json, sys
+from pathlib import Path
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import DAGSettings, OutputSettings, ResourceSettings
+two = ResourceSettings(cores=2)
+with SnakemakeApi(OutputSettings()) as api:
+    workflow = api.workflow(resource_settings=two, snakefile=Path("Snakefile").resolve())
+    workflow.dag(DAGSettings(targets={"results/table1.csv"})).summary()
+    jobs = [(job.rule.name, list(job.input), list(job.output)) for job in workflow._workflow.dag.jobs]
+Path("jobs.json").write_text(json.dumps(jobs))
+"""
+STAGES = """
+import json
+from pathlib import Path
+from dvc.repo import Repo
+stages = {}
+for stage in Repo(".").index.stages:
+    plain = [dep for dep in stage.deps if not hasattr(dep, "params")]
+    stages[stage.addressing] = {
+        "cmd": stage.cmd,
+        "deps": [dep.def_path for dep in plain],
+        "params": [param for dep in stage.deps if hasattr(dep, "params") for param in dep.params],
+        "outs": {out.def_path: {"cache": out.use_cache, "persist": out.persist} for out in stage.outs},
+    }
+Path("stages.json").write_text(json.dumps(stages))
+"""
+BETWEEN = {"select_keyframes", "translate", "interpolate"}  # Snakemake's own: cheap to make from checkpoints
+
+
+@pytest.fixture(scope="module")
+def books(bare, tmp_path_factory) -> tuple[list, dict]:
+    """Jobs of the default profile's DAG, and the stages of dvc.yaml."""
+    root = tmp_path_factory.mktemp("books") / "project"
+    shutil.copytree(bare.root, root)
+    project = type(bare)(root)
+    shutil.copy(ROOT / "config" / "demo.yaml", root / "config" / "demo.yaml")
+    for name, script in (("jobs", JOBS), ("stages", STAGES)):
+        (root / f"{name}.py").write_text(script)
+        project.run(name)
+    return tuple(json.loads((root / f"{name}.json").read_text()) for name in ("jobs", "stages"))
+
+
+def part_of(jobs: list, cmd: str) -> tuple[list, list[str]]:
+    """The jobs that a stage's command may run, and its targets."""
+    options, targets = cmd.split(" -- ")
+    allowed = set(options.split("--allowed-rules ")[1].split())
+    makers = {path: job for job in jobs if job[0] in allowed for path in job[2]}
+    part, queue = [], list(targets.split())
+    while queue:
+        job = makers.get(queue.pop())
+        if job is not None and job not in part:
+            part.append(job)
+            queue += job[1]
+    return part, targets.split()
+
+
+def covers(dep: str, path: str) -> bool:
+    return path == dep or path.startswith(f"{dep}/")
+
+
+def test_every_stage_gives_what_its_rules_give(books) -> None:
+    jobs, stages = books
+    for name, stage in stages.items():
+        part, targets = part_of(jobs, stage["cmd"])
+        assert part, f"{name} makes nothing"
+        outs = {path for rule, _, made in part if rule not in BETWEEN for path in made}
+        assert set(stage["outs"]) == outs, name
+        assert set(targets) <= outs, name
+
+
+def test_every_stage_takes_what_its_rules_take(books) -> None:
+    jobs, stages = books
+    for name, stage in stages.items():
+        part, _ = part_of(jobs, stage["cmd"])
+        made = {path for _, _, outputs in part for path in outputs}
+        taken = {path for _, inputs, _ in part for path in inputs} - made
+        forgotten = {path for path in taken if not any(covers(dep, path) for dep in stage["deps"])}
+        assert not forgotten, f"{name} lacks deps"
+        # code may be listed beyond what one method imports: then DVC makes it anew, never too seldom
+        idle = {dep for dep in stage["deps"] if not any(covers(dep, path) for path in taken)}
+        assert all(dep.startswith("src/") for dep in idle), f"{name} has deps that nobody reads"
+
+
+def test_the_stages_make_the_whole_table_and_share_nothing(books) -> None:
+    jobs, stages = books
+    owned = [path for stage in stages.values() for path in stage["outs"]]
+    assert len(owned) == len(set(owned))
+    assert set(owned) == {path for rule, _, made in jobs if rule not in BETWEEN for path in made}
+
+
+def test_nothing_persists_and_only_what_is_heavy_is_cached(books) -> None:
+    for stage in books[1].values():
+        for path, flags in stage["outs"].items():
+            small = path.startswith(("results/measures/", "results/table1", "results/mlflow/"))
+            assert flags == {"cache": not small, "persist": False}
+
+
+def test_every_parameter_is_in_the_default_profile(books) -> None:
+    import yaml
+
+    config = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text())
+    for name, stage in books[1].items():
+        assert stage["params"] or name.startswith("prepare"), name
+        for param in stage["params"]:
+            found = config
+            for key in param.split("."):
+                assert key in found, f"config/demo.yaml lacks {param}, which {name} reads; DVC fails on it"
+                found = found[key]
