@@ -1,11 +1,10 @@
 """Patch discriminators of vid2vid (Wang et al. 2018, 3.2 and its supplement; release)."""
 
-import itertools
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from slimvid.nets.blocks import initialise
+from slimvid.nets.patchgan import patch_stages
 
 
 class PatchDiscriminator(nn.Module):
@@ -17,13 +16,8 @@ class PatchDiscriminator(nn.Module):
 
     def __init__(self, in_channels: int, width: int = 64, *, layers: int = 3):
         super().__init__()
-        channels = [in_channels, *(min(width * 2**i, 512) for i in range(layers + 1))]
-        stages = []
-        for i, (a, b) in enumerate(itertools.pairwise(channels)):
-            conv = nn.Conv2d(a, b, 4, stride=2 if i < layers else 1, padding=2)
-            norm = [nn.BatchNorm2d(b)] if i > 0 else []
-            stages.append(nn.Sequential(conv, *norm, nn.LeakyReLU(0.2)))
-        stages.append(nn.Sequential(nn.Conv2d(channels[-1], 1, 4, stride=1, padding=2)))
+        how = {"norm": "batch", "padding": 2, "most": 512, "bias": True}
+        stages = patch_stages(in_channels, width, layers=layers, **how)
         self.stages = nn.ModuleList(stages)
 
     def forward(self, x: Tensor) -> list[Tensor]:
