@@ -5,6 +5,7 @@ imported by the step that needs it, so that ``slimvid --help`` answers at once.
 """
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,6 +47,8 @@ LogFile = Annotated[Path | None, typer.Option("--log", help="write the log to th
 
 def main() -> None:
     """Entry point of the ``slimvid`` command: a SlimvidError becomes one line on stderr and status 1."""
+    # Before NumPy is imported: its linear algebra with two threads made the bootstrap six times dearer.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         app()
     except SlimvidError as error:
