@@ -9,6 +9,7 @@ from torch import Tensor
 from slimvid import artifact
 from slimvid.data.store import PreparedTask
 from slimvid.nets.framewise import FrameWise
+from slimvid.nets.quick import quicken
 from slimvid.runtime import Runtime
 from slimvid.teachers.sequences import Batch
 
@@ -27,6 +28,8 @@ class FrozenTeacher:
     def __init__(self, path: Path, data: PreparedTask, runtime: Runtime, *, cache_mb: int = CACHE_MB):
         self.source, self.data, self.runtime = artifact.read(path), data, runtime
         self.net = self.source.module(runtime.device).requires_grad_(False)
+        if runtime.device == "cpu":
+            quicken(self.net)
         self.first = self.source.plan.get("first", "zero")
         self.limit = cache_mb * 2**20
         self.kept: OrderedDict[str, Tensor] = OrderedDict()
