@@ -57,25 +57,10 @@ def main() -> None:
         raise SystemExit(1) from None
 
 
-def default_config(folder: Path) -> Path:
-    """``config/demo.yaml`` of a folder, else that of the source tree."""
-    here = folder / "config" / "demo.yaml"
+def default_config() -> Path:
+    """``config/demo.yaml`` of the working directory, else that of the source tree."""
+    here = Path("config/demo.yaml")
     return here if here.is_file() else Path(__file__).resolve().parents[2] / "config" / "demo.yaml"
-
-
-@app.callback()
-def root(
-    context: typer.Context,
-    below: Annotated[
-        Path | None,
-        typer.Option("--root", help="folder below which data/, checkpoints/ and results/ lie; the current one"),
-    ] = None,
-) -> None:
-    """Compress video-to-video translation GANs and prove what the compression cost."""
-    context.obj = Path.cwd()  # what --config and --log are relative to
-    if below is not None:
-        below.mkdir(parents=True, exist_ok=True)
-        os.chdir(below)
 
 
 @contextmanager
@@ -84,12 +69,9 @@ def _job(files: list[Path] | None, log: Path | None) -> Iterator["Config"]:
     from slimvid.config import load
     from slimvid.runtime import logging_to
 
-    started_in = click_root()
-    files = [started_in / file for file in files] if files else [default_config(started_in)]
-    log = started_in / log if log is not None else None
     with logging_to(log):
         try:
-            yield load(*files)
+            yield load(*(files or [default_config()]))
         except SlimvidError as error:
             if log is not None:
                 logging.getLogger("slimvid").error("%s", error)
