@@ -1,6 +1,7 @@
 # The validated config, and what the rules read from it. No rules here.
 import math
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -67,13 +68,19 @@ def any_of(names):
 
 def config_file(wildcards, resources):
     """Path of the merged config; asking for `resources` keeps a change of it from rerunning anything."""
-    return str(CONFIG_FILE)
+    return str(CONFIG_FILE.absolute())
+
+
+def root(wildcards, output):
+    """The folder that a step's paths are relative to: `.`, or where Snakemake keeps copies of a storage."""
+    found = re.match("(.*/)?(data/prepared|checkpoints|results)/", str(output[0]))
+    return found[1] or "."
 
 
 def footage(wildcards):
     """The files a task is prepared from, as far as they are there (the step says what is missing)."""
     path = SETTINGS.tasks[wildcards.task].path
-    return [str(path)] if path is not None and path.exists() else []
+    return [local(str(path))] if path is not None and path.exists() else []
 
 
 def teacher_code(wildcards):
@@ -89,7 +96,8 @@ def teacher_module(wildcards):
 
 
 def code(*modules):
-    return [sources.display(path) for path in sources.training_sources(*modules)]
+    found = sources.training_sources(*modules)
+    return [local(sources.display(path)) for path in found]
 
 
 def task_reads(wildcards):

@@ -20,9 +20,10 @@ rule compress:
         gpu=GPU,
     params:
         config=config_file,
+        root=root,
         reads=method_reads,
     message:
         "Compressing {wildcards.task} by {wildcards.method}, seed {wildcards.seed}"
     shell:
-        "slimvid compress {wildcards.task} {wildcards.method} {wildcards.seed}"
-        " --config {params.config} --log {log}"
+        "cd {params.root} && slimvid compress {wildcards.task} {wildcards.method} {wildcards.seed}"
+        " --config {params.config} --log $OLDPWD/{log}"

@@ -15,8 +15,9 @@ rule prepare:
         mem_mb=2000,
     params:
         config=config_file,
+        root=root,
         reads=task_reads,
     message:
         "Preparing {wildcards.task}"
     shell:
-        "slimvid prepare {wildcards.task} --config {params.config} --log {log}"
+        "cd {params.root} && slimvid prepare {wildcards.task} --config {params.config} --log $OLDPWD/{log}"

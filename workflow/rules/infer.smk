@@ -17,12 +17,13 @@ rule select_keyframes:
         mem_mb=1000,
     params:
         config=config_file,
+        root=root,
         reads=plan_reads,
     message:
         "Choosing key-frames of {wildcards.task} for {wildcards.method}"
     shell:
-        "slimvid select-keyframes {wildcards.task} {wildcards.method}"
-        " --config {params.config} --log {log}"
+        "cd {params.root} && slimvid select-keyframes {wildcards.task} {wildcards.method}"
+        " --config {params.config} --log $OLDPWD/{log}"
 
 
 rule translate:
@@ -44,11 +45,12 @@ rule translate:
         mem_mb=2000,
     params:
         config=config_file,
+        root=root,
     message:
         "Translating {wildcards.task} with {wildcards.method}, seed {wildcards.seed}"
     shell:
-        "slimvid translate {wildcards.task} {wildcards.method} {wildcards.seed}"
-        " --config {params.config} --log {log}"
+        "cd {params.root} && slimvid translate {wildcards.task} {wildcards.method} {wildcards.seed}"
+        " --config {params.config} --log $OLDPWD/{log}"
 
 
 rule interpolate:
@@ -71,9 +73,10 @@ rule interpolate:
         mem_mb=1000,
     params:
         config=config_file,
+        root=root,
         reads=interpolation_reads,
     message:
         "Interpolating {wildcards.task} of {wildcards.method}, seed {wildcards.seed}"
     shell:
-        "slimvid interpolate {wildcards.task} {wildcards.method} {wildcards.seed}"
-        " --config {params.config} --log {log}"
+        "cd {params.root} && slimvid interpolate {wildcards.task} {wildcards.method} {wildcards.seed}"
+        " --config {params.config} --log $OLDPWD/{log}"

@@ -25,11 +25,12 @@ rule train_evaluator:
         gpu=GPU,
     params:
         config=config_file,
+        root=root,
         reads=measure_reads(*EVALUATOR_FIELDS),
     message:
         "Training the evaluator of {wildcards.task}"
     shell:
-        "slimvid train-evaluator {wildcards.task} --config {params.config} --log {log}"
+        "cd {params.root} && slimvid train-evaluator {wildcards.task} --config {params.config} --log $OLDPWD/{log}"
 
 
 rule measure_cost:
@@ -51,11 +52,12 @@ rule measure_cost:
         mem_mb=1000,
     params:
         config=config_file,
+        root=root,
     message:
         "Counting the cost of {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "slimvid measure-cost {wildcards.task} {wildcards.method} {wildcards.seed}"
-        " --config {params.config} --log {log}"
+        "cd {params.root} && slimvid measure-cost {wildcards.task} {wildcards.method} {wildcards.seed}"
+        " --config {params.config} --log $OLDPWD/{log}"
 
 
 rule measure_latency:
@@ -78,12 +80,13 @@ rule measure_latency:
         bench=1,
     params:
         config=config_file,
+        root=root,
         reads=measure_reads("latency_frames", "latency_warmup"),
     message:
         "Timing {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "slimvid measure-latency {wildcards.task} {wildcards.method} {wildcards.seed}"
-        " --config {params.config} --log {log}"
+        "cd {params.root} && slimvid measure-latency {wildcards.task} {wildcards.method} {wildcards.seed}"
+        " --config {params.config} --log $OLDPWD/{log}"
 
 
 rule measure_quality:
@@ -105,9 +108,10 @@ rule measure_quality:
         mem_mb=3000,
     params:
         config=config_file,
+        root=root,
         reads=quality_reads,
     message:
         "Measuring the frames of {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "slimvid measure-quality {wildcards.task} {wildcards.method} {wildcards.seed}"
-        " --config {params.config} --log {log}"
+        "cd {params.root} && slimvid measure-quality {wildcards.task} {wildcards.method} {wildcards.seed}"
+        " --config {params.config} --log $OLDPWD/{log}"

@@ -22,11 +22,12 @@ rule strip:
         mem_mb=1000,
     params:
         config=config_file,
+        root=root,
         reads=list(TABLE.methods),
     message:
         "Drawing the strip of {wildcards.task}"
     shell:
-        "slimvid strip {wildcards.task} --config {params.config} --log {log}"
+        "cd {params.root} && slimvid strip {wildcards.task} --config {params.config} --log $OLDPWD/{log}"
 
 
 rule track:
@@ -50,11 +51,12 @@ rule track:
         mem_mb=1000,
     params:
         config=config_file,
+        root=root,
         reads=TABLE_READS,
     message:
         "Logging the runs of table 1 to MLflow"
     shell:
-        "slimvid track --config {params.config} --log {log}"
+        "cd {params.root} && slimvid track --config {params.config} --log $OLDPWD/{log}"
 
 
 rule table:
@@ -78,11 +80,12 @@ rule table:
         mem_mb=1000,
     params:
         config=config_file,
+        root=root,
         reads=TABLE_READS,
     message:
         "Writing table 1"
     shell:
-        "slimvid table --config {params.config} --log {log}"
+        "cd {params.root} && slimvid table --config {params.config} --log $OLDPWD/{log}"
 
 
 rule report:
@@ -105,11 +108,12 @@ rule report:
         mem_mb=1000,
     params:
         config=config_file,
+        root=root,
         reads=TABLE_READS,
     message:
         "Writing the report"
     shell:
-        "slimvid report --config {params.config} --log {log}"
+        "cd {params.root} && slimvid report --config {params.config} --log $OLDPWD/{log}"
 
 
 rule cost_published:
@@ -130,4 +134,4 @@ rule cost_published:
     message:
         "Recounting the published costs"
     shell:
-        "slimvid cost published --log {log}"
+        "cd {params.root} && slimvid cost published --log $OLDPWD/{log}"

@@ -17,9 +17,10 @@ rule train_teacher:
         gpu=GPU,
     params:
         config=config_file,
+        root=root,
         reads=teacher_reads,
     message:
         "Training the original of {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "slimvid train-teacher {wildcards.task} {wildcards.seed}"
-        " --config {params.config} --log {log}"
+        "cd {params.root} && slimvid train-teacher {wildcards.task} {wildcards.seed}"
+        " --config {params.config} --log $OLDPWD/{log}"
