@@ -1,5 +1,6 @@
 """A project folder of its own, as a fresh clone is, with the smoke profile as its default."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -17,6 +18,23 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 TASK = "sketch2face"
 FILES = ("Snakefile", "dvc.yaml", ".dvcignore", ".gitignore", "environment.yml")
 FOLDERS = ("workflow", "profiles", "src")
+
+
+JOBS = """
+import json, sys
+from pathlib import Path
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import DAGSettings, OutputSettings, ResourceSettings
+cores = ResourceSettings(cores=int(sys.argv[1]))
+with SnakemakeApi(OutputSettings()) as api:
+    workflow = api.workflow(resource_settings=cores, snakefile=Path("Snakefile").resolve())
+    workflow.dag(DAGSettings(targets={"results/table1.csv"})).summary()
+    jobs = workflow._workflow.dag.jobs
+    found = [
+        {"rule": j.rule.name, "input": [*j.input], "output": [*j.output], "threads": j.threads} for j in jobs
+    ]
+Path("jobs.json").write_text(json.dumps(found))
+"""
 
 
 class Project:
@@ -49,6 +67,12 @@ class Project:
     @property
     def environment(self) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(self.root / "src"), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+
+    def jobs(self, *, cores: int) -> list[dict[str, Any]]:
+        """The jobs of the table's DAG: rule, input, output, threads."""
+        (self.root / "list_jobs.py").write_text(JOBS)
+        self.run("list_jobs", str(cores))
+        return json.loads((self.root / "jobs.json").read_text())
 
     def status(self, *arguments: str) -> dict[str, str]:
         """Snakemake's word on each file of the table: output -> status."""

@@ -1,5 +1,7 @@
 """The DAG before anything runs: what a config asks for, and what is wrong with one."""
 
+import math
+import os
 from pathlib import Path
 
 import pytest
@@ -52,9 +54,7 @@ def test_a_wrong_config_is_one_line_before_the_dag(bare, copy_of, changes: dict,
     assert message in said[0]
 
 
-def test_timings_are_alone_and_trainings_share(bare) -> None:
-    shown = bare.run("snakemake", "--cores", "8", "--dry-run", "--nocolor", "--verbose").stdout
-    assert "Timing uniform on sketch2face, seed 0" in shown
-    profile = (bare.root / "profiles" / "default" / "profile.yaml").read_text()
-    assert "gpu=1" in profile
-    assert "bench=1" in profile
+def test_a_timing_takes_all_cores_and_a_training_its_share(bare) -> None:
+    threads = {job["rule"]: job["threads"] for job in bare.jobs(cores=8)}
+    assert threads["measure_latency"] == 8
+    assert threads["train_teacher"] == threads["compress"] == max(1, math.ceil(8 / os.cpu_count()))
