@@ -1,0 +1,39 @@
+"""Where produced files lie."""
+
+from itertools import product
+
+from slimvid import paths
+
+
+def test_rows_share_no_file() -> None:
+    rows = list(product(("a", "b"), ("original", "uniform"), (0, 1)))
+    found = []
+    for row in rows:
+        found += [*paths.training_files(*row).values(), paths.generated(*row), paths.interpolated(*row)]
+        found += [paths.measure(*row, family) for family in paths.FAMILIES]
+    assert len(found) == len(set(found)) == len(rows) * (3 + 2 + 3)
+
+
+def test_everything_produced_lies_in_the_three_folders_that_git_ignores() -> None:
+    row = ("task", "method", 0)
+    found = [
+        *paths.prepared_files("task").values(),
+        *paths.evaluator_files("task").values(),
+        paths.strip("task"),
+    ]
+    found += [*paths.training_files(*row).values(), paths.generated(*row), paths.keyframes("task", "method")]
+    found += [paths.TABLE1_CSV, paths.TABLE1_MD, paths.REPORT, paths.MLFLOW_RECORD, paths.COST_PUBLISHED]
+    found += [paths.log("step", "task"), paths.benchmark("step", "task"), paths.measure(*row, "cost")]
+    assert {str(path).split("/")[0] for path in found} == {"data", "checkpoints", "results"}
+
+
+def test_frames_of_a_row_follow_its_plan() -> None:
+    assert paths.frames("t", "m", 0, kind="keyframes") == paths.interpolated("t", "m", 0)
+    assert paths.frames("t", "m", 0, kind="every_frame") == paths.generated("t", "m", 0)
+
+
+def test_wildcards_stay_wildcards() -> None:
+    assert str(paths.log("compress", "{task}", "{method}", "{seed}")) == (
+        "results/logs/compress/{task}/{method}/{seed}.log"
+    )
+    assert str(paths.measure("{task}", "{method}", "{seed}", "cost")).count("{") == 3
