@@ -9,7 +9,13 @@ from slimvid import artifact
 from slimvid.config import PlanSettings
 from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
-from slimvid.infer.shortcut import AdaptiveInterval, ConstantInterval, feature_distance, schedule
+from slimvid.infer.shortcut import (
+    AdaptiveInterval,
+    ConstantInterval,
+    feature_distance,
+    full_share,
+    schedule,
+)
 from slimvid.infer.translator import load
 from slimvid.nets import build
 from slimvid.nets.resnet import resnet_spec
@@ -67,12 +73,18 @@ def test_distance_is_relative_and_zero_for_the_same():
 
 def test_a_budget_in_macs_pays_for_a_share_of_full_frames():
     plan = PlanSettings(kind="shortcut", budget_macs_g=40)
-    assert schedule(plan, full=70, shortcut=10).share == pytest.approx(0.5)
-    assert schedule(plan, full=30, shortcut=10).share == 1
+    assert full_share(plan, 70, 10) == pytest.approx(0.5)
+    assert full_share(plan, 30, 10) == 1
     with pytest.raises(SlimvidError, match=r"budget_macs_g: 40\.0 does not pay for shortcut frames alone"):
-        schedule(plan, full=70, shortcut=45)
+        full_share(plan, 70, 45)
+    assert full_share(PlanSettings(kind="shortcut", max_interval=4), 70, 45) == 0.25
+
+
+def test_plans_have_their_schedules():
     plan = PlanSettings(kind="shortcut", budget_interval=4, max_interval=9)
-    assert schedule(plan, full=70, shortcut=45) == AdaptiveInterval(share=0.25, max_interval=9)
+    assert schedule(plan, share=lambda: 0.25) == AdaptiveInterval(share=0.25, max_interval=9)
+    plan = PlanSettings(kind="shortcut", max_interval=9)
+    assert schedule(plan, share=lambda: 1 / 0) == ConstantInterval(9)  # nothing to count for it
 
 
 @pytest.mark.parametrize(
@@ -144,10 +156,10 @@ def test_a_size_that_changes_midway_is_named(saved):
 
 
 def test_a_budget_in_macs_is_kept_by_the_stream(saved):
-    t = saved(max_interval=4)
-    full, shortcut = t._frame_macs(16, 16)
-    assert full > shortcut > 0
-    t = saved(budget_macs_g=(full + 3 * shortcut) / 4 / 1e9)
+    constant = saved(max_interval=4).cost(height=16, width=16)
+    assert constant.macs_per_generated_frame > constant.macs > constant.macs_shortcut_frame > 0
+    t = saved(budget_macs_g=constant.macs / 1e9)
+    assert t.cost(height=16, width=16).full_share == pytest.approx(0.25)
     rollout = t.rollout(16, 16)
     with torch.inference_mode():
         for c in clip(25):

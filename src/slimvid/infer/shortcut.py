@@ -10,7 +10,9 @@ full, at every n: what a constant interval of 1/r draws is never exceeded, and a
 lively one.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import exp
 from typing import TYPE_CHECKING
 
 from slimvid.config import PlanSettings
@@ -56,7 +58,7 @@ class AdaptiveInterval:
     max_interval: int | None = None
     age: int = 0
     credit: float = 0.0  # full frames saved up; the first frame has spent what it needs
-    usual: float | None = field(default=None)  # distance at the age that a constant interval would refresh
+    usual: float | None = None  # distance at the age that a constant interval would refresh
 
     def refresh(self, a_t: "Tensor", a_ref: "Tensor") -> bool:
         self.age += 1
@@ -72,8 +74,6 @@ class AdaptiveInterval:
         return True
 
     def _moved(self, distance: float) -> bool:
-        from math import exp
-
         if self.share >= 1:
             return True
         return self.usual is not None and distance >= self.usual * exp(-EAGERNESS * (self.credit - 1))
@@ -88,23 +88,22 @@ def feature_distance(a_t: "Tensor", a_ref: "Tensor") -> float:
     return float((a_t - a_ref).abs().mean() / size) if float(size) > 0 else float((a_t != a_ref).any())
 
 
-def schedule(plan: PlanSettings, *, full: float, shortcut: float) -> "Schedule":
-    """A new stream's schedule under a plan.
+def schedule(plan: PlanSettings, *, share: Callable[[], float]) -> "Schedule":
+    """A new stream's schedule under a plan; ``share`` gives what its budget pays for (see ``full_share``)."""
+    if plan.budget_macs_g is None and plan.budget_interval is None:
+        return ConstantInterval(plan.max_interval)
+    return AdaptiveInterval(share=share(), max_interval=plan.max_interval)
+
+
+def full_share(plan: PlanSettings, full: float, shortcut: float) -> float:
+    """Share of full frames under a plan: what its budget pays for, or one in every constant interval.
 
     Args:
-        full, shortcut: cost of a full and of a shortcut frame, in the unit of ``plan.budget_macs_g``.
+        full: true MACs (1e9) of a full frame and of what is kept of it. shortcut: of a shortcut frame.
 
     Raises:
         SlimvidError: a budget below a stream of shortcut frames alone.
     """
-    if plan.budget_macs_g is None and plan.budget_interval is None:
-        return ConstantInterval(plan.max_interval)
-    share = full_share(plan, full=full, shortcut=shortcut)
-    return AdaptiveInterval(share=share, max_interval=plan.max_interval)
-
-
-def full_share(plan: PlanSettings, *, full: float, shortcut: float) -> float:
-    """Share of full frames that a plan's budget pays for (constant interval: 1 / interval)."""
     if plan.budget_interval is not None:
         return 1 / plan.budget_interval
     if plan.budget_macs_g is None:

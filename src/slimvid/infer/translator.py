@@ -8,7 +8,7 @@ Networks hold no state; a stream does (``net.rollout``), so one translator serve
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,22 +95,12 @@ class Translator:
             return self.net.rollout(first=self.first)
         from slimvid.infer.shortcut import schedule
 
-        full, shortcut = self._frame_macs(height, width) if self.plan.budget_macs_g else (1.0, 0.0)
-        chosen = schedule(self.plan, full=full / 1e9, shortcut=shortcut / 1e9)
+        chosen = schedule(self.plan, share=lambda: self._full_share(height, width))
         return self.net.rollout(first=self.first, schedule=chosen)
 
     @cache  # noqa: B019  a translator lives as long as its streams
-    def _frame_macs(self, height: int, width: int) -> tuple[float, float]:
-        """True MACs of a full and of a shortcut frame; what is kept of a reference counts in the full one."""
-        from slimvid.measure.conventions import price  # with ``cost``, the doors from here into a later room
-        from slimvid.measure.trace import trace
-
-        net = self._plain()
-        inputs, reference = net.example_inputs(height, width), net.reference_inputs(height, width)
-        full = price(trace(net, *inputs)).macs
-        keep = price(trace(net, *reference, method="keep")).macs
-        shortcut = price(trace(net, *reference, *inputs, method="shortcut_frame")).macs
-        return full + keep, shortcut - keep
+    def _full_share(self, height: int, width: int) -> float:
+        return self.cost(height=height, width=width).full_share
 
     def _plain(self) -> torch.nn.Module:
         """The network as its spec says, without weights, for counting: what runs may be a quicker form."""
@@ -149,9 +139,14 @@ class Translator:
         Args:
             key_fraction: share of a clip's frames that a ``keyframes`` plan draws.
         """
-        from slimvid.measure.cost import translator_cost  # the one door from here into a later room
+        from slimvid.measure import cost  # the one door from here into a later room
 
-        return translator_cost(self._plain(), height=height, width=width, key_fraction=key_fraction)
+        size = {"height": height, "width": width}
+        if self.plan.kind == "shortcut":
+            from slimvid.infer.shortcut import full_share
+
+            return cost.shortcut_cost(self._plain(), **size, share=partial(full_share, self.plan))
+        return cost.translator_cost(self._plain(), **size, key_fraction=key_fraction)
 
     def _check(self, index: int, condition: np.ndarray, size: tuple[int, ...] | None) -> tuple[int, ...]:
         if condition.ndim != 3 or condition.shape[0] != self.condition.channels:
