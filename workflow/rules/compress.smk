@@ -11,6 +11,7 @@ rule compress:
         paths.benchmark("compress", "{task}", "{method}", "{seed}")
     wildcard_constraints:
         method=any_of(SETTINGS.methods),
+    priority: 10  # trainings first: everything waits for them
     retries: 1  # it resumes from checkpoints/.../state, which is nobody's output
     conda:
         "../../environment.yml"
