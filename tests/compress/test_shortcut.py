@@ -110,6 +110,23 @@ def test_wrong_options_are_named(run, changes, message):
         run(**changes)
 
 
+def test_it_attaches_to_a_compressed_original(tiny_task, tiny_settings, tiny_teacher, cpu, tmp_path):
+    """Composition: another method's student is a translator like any other."""
+    common = {
+        "task": "tiny",
+        "teacher_settings": tiny_settings,
+        "seed": 0,
+        "prepared": tiny_task,
+        "runtime": cpu,
+    }
+    student = MethodSettings(method="uniform", options={"train": {"iterations": 1}})
+    compress(row="uniform", settings=student, teacher=tiny_teacher, out=tmp_path / "uniform", **common)
+    short = MethodSettings(method="shortcut", plan=PLAN, options={"train": {"iterations": 1}})
+    compress(row="both", settings=short, teacher=tmp_path / "uniform", out=tmp_path / "both", **common)
+    both = artifact.read(tmp_path / "both")
+    assert both.spec["teacher"]["width"] == 4 and both.provenance["teacher"] == "uniform"
+
+
 @pytest.fixture
 def training(original, tiny_task, tiny_settings, cpu):
     def make(**options):

@@ -165,3 +165,10 @@ def test_a_budget_in_macs_is_kept_by_the_stream(saved):
         for c in clip(25):
             rollout.step(torch.from_numpy(c)[None])
     assert rollout.full_frames <= 7 and rollout.full_frames + rollout.shortcut_frames == 25
+
+
+def test_half_precision_draws_nearly_the_same(saved):
+    full = saved(max_interval=3)
+    half = load(full.source.path, device="cpu", precision="bf16")
+    for a, b in zip(full.stream(clip(4)), half.stream(clip(4)), strict=True):
+        assert np.abs(a.astype(int) - b).mean() < 4
