@@ -80,7 +80,7 @@ def test_each_task_has_its_kind_of_teacher():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"recyclegan": None}, "tasks.viper2label.teacher is 'recyclegan', but there is no section"),
+        ({"recyclegan": None}, "teacher is 'recyclegan', but there is no section"),
         ({"teacher_of": {"viper2label": {"past": 2}}}, "past"),
         ({"recyclegan": {"lambda_cycle": [1, -1]}}, "field recyclegan.lambda_cycle"),
         ({"tasks": {"viper2label": {"world": "face"}}}, "`translation:` is for source 'viper' and for"),
