@@ -26,6 +26,12 @@ def test_a_config_from_elsewhere_and_a_directory_elsewhere(bare, tmp_path: Path)
     assert not list((tmp_path / "there").glob("data"))
 
 
+def test_every_target_has_its_command(bare) -> None:
+    shown = dry_run(bare, "--printshellcmds", "--", "all", "results/cost/published.csv")
+    assert "slimvid report --config" in shown
+    assert "slimvid cost published --log" in shown
+
+
 def test_each_row_is_trained_once_and_measured_thrice(bare) -> None:
     shown = dry_run(bare, "--quiet", "rules", "--config", "seeds=[0,1]")
     jobs = dict(line.split() for line in shown.splitlines() if len(line.split()) == 2)

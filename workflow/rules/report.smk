@@ -131,6 +131,8 @@ rule cost_published:
     threads: SLOTS
     resources:
         mem_mb=2000,
+    params:
+        root=root,
     message:
         "Recounting the published costs"
     shell:
