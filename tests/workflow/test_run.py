@@ -61,6 +61,10 @@ CHANGES = {
         {"measure": {"segmenter_iterations": 11}},
         {str(p) for p in paths.evaluator_files(TASK).values()} | {MEASURED[m]["quality"] for m in ROWS},
     ),
+    "an extractor's weights": (
+        {"measure": {"fcn": "fcn8s.pt"}},
+        {str(p) for p in paths.evaluator_files(TASK).values()} | {MEASURED[m]["quality"] for m in ROWS},
+    ),
     "one student's option": (
         {"methods": {"uniform": {"options": {"width": 0.25}}}},
         {TRAINED["uniform"]},

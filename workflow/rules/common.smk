@@ -50,6 +50,7 @@ EVALUATOR_FIELDS = (
     "segmenter_iterations",
     "inception",
     "i3d",
+    "fcn",
 )
 TABLE = SETTINGS.table1
 MARKED = [m for m in TABLE.methods if m in KEYFRAME_METHODS]

@@ -1,12 +1,3 @@
-EVALUATOR_FIELDS = (
-    "window",
-    "window_stride",
-    "segmenter_iterations",
-    "inception",
-    "i3d",
-)
-
-
 rule train_evaluator:
     input:
         **paths.prepared_files("{task}"),
