@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from slimvid.errors import SlimvidError
 from slimvid.measure.conventions import CONVENTIONS, price
 from slimvid.measure.cost import GIGA, MEGA
-from slimvid.measure.paper_scale import ALPHA, DEFAULT_ALPHA, SIZES, spec
+from slimvid.measure.paper_scale import ALPHA, DEFAULT_ALPHA, SIZES, VID2VID, spec
 from slimvid.measure.shortcut_cost import FrameCost, recyclegan_frame, vid2vid_frame
 from slimvid.measure.trace import shapes_only, trace
 from slimvid.nets import build
@@ -113,7 +113,7 @@ def _unet(width: int) -> dict[str, Any]:
 
 _MOBILE = ("blocks",)
 NETWORKS: dict[str, Callable[[], Figures]] = {
-    **{f"vid2vid {task}": _vid2vid(task) for task in SIZES},
+    **{f"vid2vid {task}": _vid2vid(task) for task in VID2VID},
     "fast_vid2vid sketch2face": _fast("sketch2face", 282.0),
     "fast_vid2vid segmentation2city": _fast("segmentation2city", 132.0),
     "fast_vid2vid pose2body": _fast("pose2body", 191.0),
