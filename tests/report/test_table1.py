@@ -74,6 +74,18 @@ def test_published_figures_belong_to_the_papers_tasks_and_rows_only(config, meas
     assert uniform["paper_scale_macs_g"] == "429.25"
 
 
+def test_a_row_names_the_kind_of_its_original(tmp_path):
+    changed = document()
+    changed["recyclegan"] = {"iterations": 10, "lambda_content": [0, 0]}
+    city = {"world": "city", "translation": "game2camera", "teacher": "recyclegan"}
+    changed["tasks"]["my_street"] = {**changed["tasks"]["my_street"], **city}
+    config = validate(changed, origin="test")
+    write_measures(tmp_path, config)
+    found = records(config, tmp_path)
+    assert {r["teacher"] for r in found if r["task"] == "my_street"} == {"recyclegan"}
+    assert {r["teacher"] for r in found if r["task"] == "sketch2face"} == {"vid2vid"}
+
+
 def test_spread_over_seeds_stands_beside_the_mean(tmp_path):
     config = validate(document(seeds=(0, 1, 2)), origin="test")
     write_measures(tmp_path, config)

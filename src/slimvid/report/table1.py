@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from slimvid.measure.paper_scale import PaperScale
 
 PaperScaleOf = Callable[..., "PaperScale | None"]
-TEACHER = "vid2vid"
+PAPER_TEACHER = "vid2vid"  # of every row of that table
 PAPER = ("fast_vid2vid", 1)  # source and table that the main table reproduces
 PAPER_ORDER = ("original", "gan_compression", "content_aware", "cat", "fast_vid2vid")
 
@@ -61,7 +61,8 @@ def table1(
             record = _measured(config, row, layout) | _paper_scale(config, row, counted)
             records.append(record | _published(task, row.method))
         for method in _only_published(config, task):
-            records.append({"task": task, "teacher": TEACHER, "method": method} | _published(task, method))
+            identity = {"task": task, "teacher": PAPER_TEACHER, "method": method}
+            records.append(identity | _published(task, method))
     names = [*layout, "evaluator", "data", *c.PAPER_SCALE, *c.PUBLISHED]
     frame = pandas.DataFrame(records, columns=names).astype(object)
     text = [*c.IDENTIFIERS, "evaluator", "data", "paper_scale_macs_g_as_published", *c.PUBLISHED]
@@ -83,7 +84,7 @@ def _layout(measured: list[Row]) -> list[str]:
 def _measured(config: Config, row: Row, layout: list[str]) -> dict[str, Any]:
     record: dict[str, Any] = {
         "task": row.task,
-        "teacher": TEACHER,
+        "teacher": config.teacher_settings(row.task).teacher,
         "method": row.method,
         "plan": c.plan_label(config.plan_of(row.method)),
         "seeds": str(row.seeds),
