@@ -32,6 +32,7 @@ def test_a_later_file_overrides_and_a_task_overrides_the_teacher(tmp_path):
     [
         ({"teacher": {"iterations": 0}}, "field teacher.iterations"),
         ({"teacher": {"iteration": 5}}, "field teacher.iteration: Extra inputs"),
+        ({"teacher_of": {"pose2body": {"widht": 5}}}, "teacher_of.pose2body.widht: Extra inputs"),
         ({"tasks": {"x": {"source": "world", "height": 64, "width": 64}}}, "source 'world' needs"),
         ({"tasks": {"x": {"source": "video", "height": 64, "width": 64}}}, "needs `path:`"),
         ({"tasks": {"Bad Name": {}}}, "field tasks.Bad Name"),
@@ -95,3 +96,15 @@ def test_errors_of_two_teachers_name_the_field(change, message):
     with pytest.raises(SlimvidError) as error:
         config.validate(two_teachers(**change), origin="test")
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_what_dvc_reads_stands_in_the_default_profile():
+    """DVC looks parameters up in the file itself: a section left to its defaults would stop `dvc commit`."""
+    stages = yaml.safe_load((FOLDER.parent / "dvc.yaml").read_text())["stages"]
+    read = {
+        key.split(".")[0]
+        for stage in stages.values()
+        for entry in stage.get("params", [])
+        for key in entry["config/demo.yaml"]
+    }
+    assert read and read <= set(yaml.safe_load((FOLDER / "demo.yaml").read_text()))

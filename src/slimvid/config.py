@@ -248,7 +248,12 @@ class Config(Section):
         if section is None:
             raise ValueError(f"tasks.{task}.teacher is {kind!r}, but there is no section `{kind}:`")
         own = self.teacher_of.get(task, {})
-        return type(section).model_validate({**section.model_dump(), **own})
+        try:
+            return type(section).model_validate({**section.model_dump(), **own})
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise ValueError(f"teacher_of.{task}.{field}: {first['msg']}") from None
 
     def plan_of(self, method: str) -> PlanSettings:
         """The plan of a row; the original walks every frame."""
