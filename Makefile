@@ -41,7 +41,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@python=$$(PYTHON="$(PYTHON)" workflow/find_python) && "$$python" -m venv $(VENV)
 	grep -A 100 '^uv==' requirements.lock | sed '2,$${/^[^ ]/,$$d}' > $(VENV)/uv.lock
 	python -m pip install --quiet --require-hashes -r $(VENV)/uv.lock
-	uv pip install --quiet --require-hashes -r requirements.lock \
+	uv pip install --quiet --python $(VENV)/bin/python --require-hashes -r requirements.lock \
 	  || python -m pip install --require-hashes -r requirements.lock
 	python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
