@@ -329,7 +329,7 @@ def track(config: ConfigFiles = None, log: LogFile = None) -> None:
 
 @app.command()
 def report(config: ConfigFiles = None, log: LogFile = None) -> None:
-    """Write results/report.html: table, strips, curves, provenance."""
+    """Write results/report.html: tables, strips, trade-offs, the configuration."""
     with _job(config, log) as settings:
         from slimvid.report.html import write_report
 

@@ -143,7 +143,7 @@ def logging_to(path: Path | None) -> Iterator[None]:
 class Progress:
     """Progress of a long loop: a bar where a person watches one job, a line now and then elsewhere.
 
-    On a terminal it draws rich's bar with it/s and ETA. Inside a workflow (SNAKEMAKE_JOB is set by the
+    On a terminal it draws rich's bar with it/s and ETA. Inside a workflow (SLIMVID_JOB is set by the
     rules) several jobs share the terminal, so each prints one line every ``every`` seconds. The log gets
     a line at each tenth.
     """

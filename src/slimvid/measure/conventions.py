@@ -6,7 +6,7 @@ operation to its price; ``price`` applies one to a trace.
 - ``true``: convolutions, transposed convolutions on their *input* grid (each input element meets each tap of
   the kernel once), deformable convolutions, matrix products. The column that methods are compared by.
 - ``thop``: forward hooks of pytorch-OpCounter 0.1 on leaf modules. Transposed convolutions on the *output*
-  grid (4 times the truth at stride 2), 4 a element for BatchNorm with parameters, 2 for InstanceNorm
+  grid (4 times the truth at stride 2), 4 an element for BatchNorm with parameters, 2 for InstanceNorm
   without; whatever is called as a function is not seen. Parameters: of the leaves whose forward ran.
 - ``torchprofile-0.0.1``: traced operations. Transposed convolutions on the output grid, InstanceNorm and
   elementwise products 1 an element, BatchNorm 0.
