@@ -206,6 +206,22 @@ def test_what_is_no_video_is_named(tmp_path):
             clips(settings(tmp_path / name))
 
 
+def test_a_clip_cut_out_without_encoding_is_whole(tmp_path):
+    """Cut at frame 7; the file begins at the key-frame before it, whose frames the edit list hides."""
+    path, keep = write_video(tmp_path / "whole.mp4", moving(20, 64, 96)), {"avoid_negative_ts": "disabled"}
+    with av.open(str(path)) as whole, av.open(str(tmp_path / "cut.mp4"), "w", options=keep) as cut:
+        source = whole.streams.video[0]
+        target = cut.add_stream_from_template(source)
+        shift = round(7 / source.average_rate / source.time_base)
+        for packet in whole.demux(source):
+            if packet.dts is not None:
+                packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, target
+                cut.mux(packet)
+    with av.open(str(tmp_path / "cut.mp4")) as container:
+        assert container.streams.video[0].frames == 20
+    assert probe(tmp_path / "cut.mp4").count == 13
+
+
 def test_audio_file_has_no_video_stream(tmp_path):
     path = tmp_path / "song.wav"
     with av.open(str(path), "w") as container:

@@ -250,12 +250,24 @@ def _decode(path: Path) -> Iterator[tuple[float | None, np.ndarray]]:
 
 
 def _decode_stream(path: Path, container: Any, stream: Any) -> Iterator[tuple[float | None, np.ndarray]]:
-    count = 0
+    count, whole = 0, _promised(container, stream)
     for frame in container.decode(stream):
         if frame.is_corrupt:
             raise SlimvidError(f"{path}: frame {count} is damaged; copy or export the video again")
         turned = np.rot90(frame.to_ndarray(format="rgb24"), k=round(frame.rotation / 90) % 4)
         yield frame.time, np.ascontiguousarray(turned)
         count += 1
-    if count < stream.frames:
-        raise SlimvidError(f"{path}: truncated: {count} of {stream.frames} frames; copy or export it again")
+    if count < whole:
+        raise SlimvidError(f"{path}: truncated: {count} of {whole} frames; copy or export it again")
+
+
+def _promised(container: Any, stream: Any) -> int:
+    """How many frames a whole file gives, as far as it says (0: it does not).
+
+    A clip that was cut out of an MP4 without encoding it anew still holds, and counts, the frames from the
+    key-frame before the cut on; its edit list hides them, and they are not in the index.
+    """
+    if "mov" not in container.format.name:
+        return stream.frames
+    shown = sum(not entry.is_discard for entry in stream.index_entries)
+    return min(stream.frames, shown) if shown else stream.frames
