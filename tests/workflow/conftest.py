@@ -36,6 +36,26 @@ with SnakemakeApi(OutputSettings()) as api:
 Path("jobs.json").write_text(json.dumps(found))
 """
 
+STATUSES = """
+import contextlib, io, json
+from pathlib import Path
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
+found = {}
+for name, changes in json.loads(Path("changes.json").read_text()).items():
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), SnakemakeApi(OutputSettings()) as api:
+        workflow = api.workflow(
+            resource_settings=ResourceSettings(cores=2),
+            config_settings=ConfigSettings(config=changes),
+            snakefile=Path("Snakefile").resolve(),
+        )
+        workflow.dag(DAGSettings(targets={"results/table1.csv"})).summary()
+    rows = [line.split("\\t") for line in said.getvalue().splitlines() if line.count("\\t") == 5]
+    found[name] = {row[0]: row[4] for row in rows[1:]}
+Path("statuses.json").write_text(json.dumps(found))
+"""
+
 
 class Project:
     """A copy of the project that tests may run, change and break."""
@@ -73,6 +93,13 @@ class Project:
         (self.root / "list_jobs.py").write_text(JOBS)
         self.run("list_jobs", str(cores))
         return json.loads((self.root / "jobs.json").read_text())
+
+    def statuses(self, changes: dict[str, dict[str, Any]]) -> dict[str, dict[str, str]]:
+        """Snakemake's word on each file under each change of the config: name -> output -> status."""
+        (self.root / "changes.json").write_text(json.dumps(changes))
+        (self.root / "list_statuses.py").write_text(STATUSES)
+        self.run("list_statuses")
+        return json.loads((self.root / "statuses.json").read_text())
 
     def status(self, *arguments: str) -> dict[str, str]:
         """Snakemake's word on each file of the table: output -> status."""
