@@ -164,3 +164,43 @@ def test_widths_and_forms_that_cannot_be():
         ShortcutBlock(8, 8, -4)
     with pytest.raises(SlimvidError, match="form 'half'"):
         ShortcutBlock(8, 8, 8, form="half")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_fitted_block_begins_where_least_squares_end(form):
+    """Features that the encoder's determine pixel by pixel, at full width: it starts by giving them."""
+    torch.manual_seed(0)
+    a = torch.rand(4, 8, 8, 12)
+    mix = torch.randn(8, 8)
+    f = torch.einsum("oc,nchw->nohw", mix, a) + 5
+    block = ShortcutBlock(8, 8, 8, form=form)
+    block.fit(a, f)
+    got, aligned = block.align(a[:1], a[:1], f[:1])
+    error = ((got - f[:1]).abs().mean() / (f - f.mean()).abs().mean()).item()
+    if form == "without_blending":  # the sum of both sources, by its definition
+        return
+    blurred = form in ("full", "without_current")  # halved and doubled on the way
+    assert error < (0.7 if blurred else 0.01)
+    if form in ("sharp", "single_stage"):
+        torch.testing.assert_close(aligned, f[:1], rtol=1e-2, atol=0.05)
+
+
+@pytest.mark.parametrize("hidden", [4, 8, 12])
+def test_a_fitted_sharp_block_copies_what_its_width_cannot_hold(hidden):
+    torch.manual_seed(0)
+    a, f = torch.rand(2, 8, 8, 12), torch.rand(2, 8, 8, 12)
+    block = ShortcutBlock(8, 8, hidden, form="sharp")
+    block.fit(a, f)
+    f_t = block(a[:1], a[:1], f[:1])
+    assert (f_t - f[:1]).abs().mean() < 0.15 * (f[:1] - f.mean()).abs().mean()
+
+
+def test_a_sharp_block_keeps_full_size_and_moves_it_by_whole_pixels():
+    torch.manual_seed(0)
+    block = ShortcutBlock(8, 8, 8, form="sharp")
+    a, f = torch.rand(1, 8, 8, 12), torch.rand(1, 8, 8, 12)
+    block.fit(a, f)
+    block.local_offset[-1].bias.data[18:] = -30  # nothing of the current frame
+    block.global_offset[-1].bias.data[:] = torch.tensor([0.0, 0.5])  # half a pixel there is one here
+    got = block(a, a, f)
+    torch.testing.assert_close(got[..., 1:-2], f[..., 2:-1], rtol=1e-2, atol=0.02)

@@ -41,6 +41,7 @@ from slimvid.teachers import loop, teacher_module
 from slimvid.teachers.finish import seed_weights, train_to_artifact
 from slimvid.teachers.losses import gan, perceptual
 
+FITTED, FITTING = 4, 1 << 30  # batches that weights are fitted on, and the index of their random numbers
 UNBOUNDED = 6  # frames apart that pairs are trained up to where a plan names no longest interval
 
 
@@ -51,6 +52,9 @@ class Options(Section):
     width: float = Field(1.0, gt=0, le=4, description="of the block: 1, 1/2, 1/4 (Figure 3)")
     hidden: int | None = Field(
         None, ge=4, multiple_of=4, description="h at width 1; none: half the decoder's channels"
+    )
+    start: Literal["released", "fitted"] = Field(
+        "released", description="weights that training starts from: drawn at gain 0.02, or least squares"
     )
     form: Form = Field("full", description="ablations of Table 3")
     history: Literal["own", "teacher"] = Field("own", description="whose previous frames the encoder sees")
@@ -143,6 +147,8 @@ class ShortcutTraining:
         net.check_size(data.meta.height, data.meta.width)
         net.teacher.load_state_dict(teacher.net.state_dict())
         self.pairs = Pairs(teacher, data, batch=settings.batch, interval=interval, device=runtime.device)
+        if options.start == "fitted":
+            self._fit()
         width = settings.disc_width
         self.modules: dict[str, nn.Module] = {
             "generator": net,
@@ -172,6 +178,13 @@ class ShortcutTraining:
         g |= self._distil(target, f_t.float(), aligned, image)
         loop.descend(self.modules, self.optimisers, g, d)
         return {name: value.detach() for name, value in (g | d).items()}
+
+    def _fit(self) -> None:
+        """Start the block from the original's features of some frames."""
+        self.net.to(self.runtime.device)
+        pairs = [self.pairs.draw(loop.step_rng(self.seed, FITTING + i)) for i in range(FITTED)]
+        features = [self._features(pair.inputs(pair.end)) for pair in pairs]
+        self.net.block.fit(torch.cat([x.a for x in features]), torch.cat([x.f for x in features]))
 
     @torch.no_grad()
     def _features(self, inputs: tuple[Tensor, ...]) -> Features:

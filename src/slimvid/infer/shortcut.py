@@ -7,7 +7,9 @@ The adaptive interval spends the same number of full frames where the content ch
 there anyway: how far the encoder's features have moved away from the reference's. Its budget is a share r of
 full frames, which a mean number of MACs per frame fixes. After n frames it has drawn at most 1 + r (n - 1) in
 full, at every n: what a constant interval of 1/r draws is never exceeded, and a still scene saves up for a
-lively one.
+lively one. It needs changing content to gain: in small pictures of the bikes clip (250 frames) the mean
+distance to the reference falls by 12 % against the constant interval of the same cost, in those of a talking
+head by 3 %, within 30 frames of one scene by nothing.
 """
 
 from collections.abc import Callable
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
 
     from slimvid.nets.shortcut_net import Schedule
 
-EAGERNESS = 1.0  # per full frame saved up, the threshold falls by exp(-EAGERNESS)
-MEMORY = 0.8  # weight of the past in the running mean of distances
+EAGERNESS = 2.0  # per full frame saved up, the threshold falls by exp(-EAGERNESS)
+MEMORY = 0.8  # weight of the past in the running mean
+ROUNDING = 1e-9
 
 
 @dataclass
@@ -44,10 +47,12 @@ class ConstantInterval:
 
 @dataclass
 class AdaptiveInterval:
-    """Full frames where the content has moved furthest, for their ``share`` of all frames at most.
+    """Full frames where the content moves away fastest, for their ``share`` of all frames at most.
 
-    A frame is drawn in full if a full frame has been saved up and the distance to the reference passes a
-    threshold: what a constant interval of the same cost usually meets there, lowered the more is saved up.
+    What a reference costs in quality is the sum of the distances of the frames drawn from it. The mean of
+    (sum + a price) per frame is least where that sum reaches the price, however fast the content moves; so a
+    frame is drawn in full when the sum reaches what a constant interval of the same cost usually comes to,
+    lowered the more full frames have been saved up, if one has been.
 
     Args:
         share: of full frames, in (0, 1]. max_interval: as soon as a full frame is saved up, a reference is
@@ -58,25 +63,30 @@ class AdaptiveInterval:
     max_interval: int | None = None
     age: int = 0
     credit: float = 0.0  # full frames saved up; the first frame has spent what it needs
-    usual: float | None = None  # distance at the age that a constant interval would refresh
+    total: float = 0.0  # of distances since the reference
+    usual: float | None = None  # running mean of totals at the age where a constant interval would renew
 
     def refresh(self, a_t: "Tensor", a_ref: "Tensor") -> bool:
         self.age += 1
         self.credit += self.share
-        distance = feature_distance(a_t, a_ref)
-        due = self.age * self.share >= 1 - 1e-9
-        if due and (self.usual is None or self.age * self.share < 1 + self.share):
-            self.usual = distance if self.usual is None else MEMORY * self.usual + (1 - MEMORY) * distance
-        if self.credit < 1 - 1e-9 or not (self._moved(distance) or self._old()):
+        self.total += feature_distance(a_t, a_ref)
+        if self._due():
+            mean = self.total if self.usual is None else MEMORY * self.usual + (1 - MEMORY) * self.total
+            self.usual = mean
+        if self.credit < 1 - ROUNDING or not (self._moved() or self._old()):
             return False
         self.credit -= 1
-        self.age = 0
+        self.age, self.total = 0, 0.0
         return True
 
-    def _moved(self, distance: float) -> bool:
+    def _due(self) -> bool:
+        """Whether a constant interval of the same cost would renew the reference at this age."""
+        return 1 - ROUNDING <= self.age * self.share < 1 - ROUNDING + self.share
+
+    def _moved(self) -> bool:
         if self.share >= 1:
             return True
-        return self.usual is not None and distance >= self.usual * exp(-EAGERNESS * (self.credit - 1))
+        return self.usual is not None and self.total >= self.usual * exp(-EAGERNESS * (self.credit - 1))
 
     def _old(self) -> bool:
         return self.max_interval is not None and self.age >= self.max_interval
@@ -89,10 +99,11 @@ def feature_distance(a_t: "Tensor", a_ref: "Tensor") -> float:
 
 
 def schedule(plan: PlanSettings, *, share: Callable[[], float]) -> "Schedule":
-    """A new stream's schedule under a plan; ``share`` gives what its budget pays for (see ``full_share``)."""
+    """A new stream's schedule under a plan; ``share`` counts what a budget in MACs pays for."""
     if plan.budget_macs_g is None and plan.budget_interval is None:
         return ConstantInterval(plan.max_interval)
-    return AdaptiveInterval(share=share(), max_interval=plan.max_interval)
+    paid = 1 / plan.budget_interval if plan.budget_interval is not None else share()
+    return AdaptiveInterval(share=paid, max_interval=plan.max_interval)
 
 
 def full_share(plan: PlanSettings, full: float, shortcut: float) -> float:

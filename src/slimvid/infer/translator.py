@@ -95,11 +95,11 @@ class Translator:
             return self.net.rollout(first=self.first)
         from slimvid.infer.shortcut import schedule
 
-        chosen = schedule(self.plan, share=lambda: self._full_share(height, width))
+        chosen = schedule(self.plan, share=lambda: self._full_share(self.plan, height, width))
         return self.net.rollout(first=self.first, schedule=chosen)
 
     @cache  # noqa: B019  a translator lives as long as its streams
-    def _full_share(self, height: int, width: int) -> float:
+    def _full_share(self, plan: PlanSettings, height: int, width: int) -> float:
         return self.cost(height=height, width=width).full_share
 
     def _plain(self) -> torch.nn.Module:

@@ -26,8 +26,11 @@ KERNEL = 3
 TAPS = KERNEL**2
 PARTS = 4  # of a HetConv: its 3x3 kernels see a quarter of the channels each
 
-Form = Literal["full", "without_reference", "without_current", "single_stage", "without_blending"]
-FORMS = Form.__args__  # Table 3: (e), (a), (b), (c), (d)
+LIFT = 3.0  # deviations by which fitted channels are raised, so that the ReLU after them cuts off little
+LEAN = -2.0  # mask logits of a fitted block: a share of 0.12 for the current frame
+
+Form = Literal["full", "sharp", "without_reference", "without_current", "single_stage", "without_blending"]
+FORMS = Form.__args__  # Table 3: (e), our own, (a), (b), (c), (d)
 
 
 class HetConv(nn.Module):
@@ -88,6 +91,17 @@ def deform_weight(channels: int) -> nn.Parameter:
     return nn.Parameter(torch.empty(channels, channels, KERNEL, KERNEL).uniform_(-bound, bound))
 
 
+def _set(conv: nn.Conv2d, weight: Tensor, bias: Tensor, *, columns: bool = False) -> None:
+    """Set the first rows (columns) of a 1x1 convolution and their bias; columns beyond count for nothing."""
+    flat = conv.weight.view(conv.out_channels, conv.in_channels)
+    if columns:
+        flat.zero_()[:, : weight.shape[1]] = weight.to(flat)
+        conv.bias.copy_(bias)
+    else:
+        flat[: len(weight)] = weight.to(flat)
+        conv.bias[: len(bias)] = bias.to(flat)
+
+
 def _half(x: Tensor) -> Tensor:
     """Bilinear to half size, rounded down; at even sizes that is the mean of 2 x 2 pixels."""
     if x.shape[2] % 2 == 0 and x.shape[3] % 2 == 0:
@@ -101,8 +115,8 @@ class Reference(NamedTuple):
 
     Attributes:
         a: raw encoder features at half size. features: reduced encoder and decoder features (h channels
-            each, stacked on the channels): convolved at half size, ready to be read at moved positions, or
-            with a single stage of alignment as they are.
+            each, stacked on the channels), convolved (at half size; "sharp": at full), ready to be read at
+            moved positions; with a single stage of alignment as they are.
     """
 
     a: Tensor
@@ -110,12 +124,16 @@ class Reference(NamedTuple):
 
 
 class Fields(NamedTuple):
-    """What AdaBD blends: reduced features of frame t and of the aligned reference, offsets, mask."""
+    """What AdaBD blends: reduced features of frame t and of the aligned reference, offsets, mask.
+
+    ``lost``: decoder features that the reduction lost of the aligned reference (form "sharp").
+    """
 
     now: Tensor
     reference: Tensor
     offset: Tensor
     mask: Tensor
+    lost: Tensor | None = None
 
 
 class ShortcutBlock(nn.Module):
@@ -123,7 +141,11 @@ class ShortcutBlock(nn.Module):
 
     Args:
         encoder_channels: c_a. decoder_channels: c. hidden: h, a multiple of 4 (c_a a multiple of 2).
-        form: "full", or one of the ablations of Table 3. "single_stage" has no coarse alignment.
+        form: "full" is the paper's. "sharp" is ours: coarse offsets are found at half size, but move features
+            of full size, which halving and doubling blurs, and with them what the reduction to h channels
+            lost of the reference; it fades where the mask wants the current frame. All of that is computed
+            when the reference is kept. The others are the ablations of Table 3; "single_stage" has no coarse
+            alignment.
 
     Raises:
         SlimvidError: a width below 1, or one that HetConv cannot split in four; an unknown form.
@@ -153,6 +175,43 @@ class ShortcutBlock(nn.Module):
                 nn.init.zeros_(getattr(self, name)[-1].weight)
                 nn.init.zeros_(getattr(self, name)[-1].bias)
 
+    @torch.no_grad()
+    def fit(self, a: Tensor, f: Tensor) -> None:
+        """Start from what least squares know (not in the paper: short runs need it).
+
+        The reduced channels become the principal components of ``f``, as seen in ``f`` and as ``a`` of the
+        same frames predicts them pixel by pixel; deformable convolutions become the identity and the mask
+        leans to the reference. So the block begins by copying the reference, and its two sources and the
+        alignment mean the same from the first step on.
+
+        Args:
+            a, f: the original's features of the same frames, N x c_a x H x W and N x c x H x W.
+        """
+        initialise_xavier(self, gain=1.0)
+        rows_a, rows_f = (x.permute(0, 2, 3, 1).flatten(0, 2).double() for x in (a, f))
+        hidden, mean = len(self.blend.weight), rows_f.mean(0)
+        centred = rows_f - mean
+        values, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
+        basis = vectors[:, -hidden:].flip(1) if hidden < len(mean) else vectors.flip(1)
+        parts = basis.shape[1]  # with more channels than components, the rest stay as drawn
+        lift = LIFT * values.flip(0)[:parts].clamp(min=1e-12).sqrt()  # keeps them above the ReLU
+        wide = torch.cat((rows_a, torch.ones_like(rows_a[:, :1])), dim=1)
+        gram = wide.T @ wide / len(wide)
+        gram += 1e-4 * gram.diagonal().mean() * torch.eye(len(gram), device=gram.device)
+        seen = torch.linalg.solve(gram, wide.T @ (centred @ basis) / len(wide))
+        _set(self.reduce_a[0], seen[:-1].T, seen[-1] + lift)
+        _set(self.reconstruct, basis, mean - basis @ lift, columns=True)
+        for weight in (self.blend.weight, getattr(self, "coarse_weight", None)):
+            if weight is not None:
+                weight.zero_()[:, :, KERNEL // 2, KERNEL // 2].copy_(torch.eye(hidden))
+        if self.form == "without_reference":
+            return
+        _set(self.reduce_f[0], basis.T, lift - basis.T @ mean)
+        for name in ("global_offset", "local_offset"):
+            if hasattr(self, name):
+                nn.init.zeros_(getattr(self, name)[-1].weight)
+        self.local_offset[-1].bias[2 * TAPS :] = LEAN
+
     def reference(self, a_ref: Tensor, f_ref: Tensor) -> Reference | None:
         """What depends on the reference alone.
 
@@ -162,7 +221,10 @@ class ShortcutBlock(nn.Module):
         if self.form == "without_reference":
             return None
         both = self.reduce_a(a_ref), self.reduce_f(f_ref)
-        if self.form != "single_stage":
+        if self.form == "sharp":
+            lost = f_ref - self.reconstruct(both[1])
+            both = (*(spread(x, self.coarse_weight) for x in both), F.pad(lost, (1, 1, 1, 1)))
+        elif self.form != "single_stage":
             both = (spread(_half(x), self.coarse_weight) for x in both)
         return Reference(_half(a_ref), torch.cat(list(both), dim=1))
 
@@ -170,15 +232,24 @@ class ShortcutBlock(nn.Module):
         """f_t, N x c x H x W."""
         if reference is None:
             return self.reconstruct(F.conv2d(self.reduce_a(a_t), self.blend.weight, padding=KERNEL // 2))
-        return self.reconstruct(self.blend(*self.fields(reference, a_t)))
+        return self._draw(self.fields(reference, a_t))
+
+    def _draw(self, fields: Fields) -> Tensor:
+        f_t = self.reconstruct(self.blend(*fields[:4]))
+        if fields.lost is None:
+            return f_t
+        return f_t + fields.lost * (1 - fields.mask.mean(1, keepdim=True))
 
     def fields(self, reference: Reference, a_t: Tensor) -> Fields:
         """Coarse, then fine alignment of the reference with frame t, and the blending mask."""
-        moved_a, moved_f = self._coarse(reference, a_t).chunk(2, dim=1)
+        hidden = len(self.blend.weight)
+        moved_a, moved_f, *lost = self._coarse(reference, a_t).split(
+            (hidden, hidden, self.decoder_channels) if self.form == "sharp" else hidden, dim=1
+        )
         now = self.reduce_a(a_t)
         # the release stops the gradient of the local offsets at the coarse alignment
         fine = self.local_offset(torch.cat([now, moved_a.detach()], dim=1))
-        return Fields(now, moved_f, fine[:, : 2 * TAPS], torch.sigmoid(fine[:, 2 * TAPS :]))
+        return Fields(now, moved_f, fine[:, : 2 * TAPS], torch.sigmoid(fine[:, 2 * TAPS :]), *lost)
 
     def global_offsets(self, reference: Reference, a_t: Tensor) -> Tensor:
         """Coarse offsets N x 2 x H/2 x W/2, (dy, dx) in pixels of that size."""
@@ -188,7 +259,11 @@ class ShortcutBlock(nn.Module):
         """Reduced features of the reference (N x 2h x H x W), moved by one offset a pixel at half size."""
         if self.form == "single_stage":
             return reference.features
-        moved = read_moved(reference.features, self.global_offsets(reference, a_t))
+        offsets = self.global_offsets(reference, a_t)
+        if self.form == "sharp":
+            offsets = F.interpolate(2 * offsets, size=a_t.shape[2:], mode="bilinear", align_corners=False)
+            return read_moved(reference.features, offsets)
+        moved = read_moved(reference.features, offsets)
         return F.interpolate(moved, size=a_t.shape[2:], mode="bilinear", align_corners=False)
 
     def forward(self, a_ref: Tensor, a_t: Tensor, f_ref: Tensor) -> Tensor:
@@ -199,9 +274,9 @@ class ShortcutBlock(nn.Module):
         """(f_t, f*_ref): in training also the aligned reference, unblended, by the same 1x1 (Eq. 7)."""
         if self.form == "without_reference":
             return self.predict(None, a_t), None
-        now, reference, offset, mask = self.fields(self.reference(a_ref, f_ref), a_t)
-        f_t = self.reconstruct(self.blend(now, reference, offset, mask))
-        return f_t, self.reconstruct(self.blend.align(reference, offset))
+        fields = self.fields(self.reference(a_ref, f_ref), a_t)
+        aligned = self.reconstruct(self.blend.align(fields.reference, fields.offset))
+        return self._draw(fields), aligned if fields.lost is None else aligned + fields.lost
 
     def example_inputs(self, height: int, width: int, device: str = "meta") -> tuple[Tensor, ...]:
         """Features of size ``height`` x ``width`` at batch 1, for counting and timing."""
