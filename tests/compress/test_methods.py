@@ -132,6 +132,10 @@ def test_the_teachers_memory_is_bounded(tiny_task, tiny_teacher, cpu):
             MethodSettings(method="uniform", options={"train": {"iterations": 0}}),
             r"options.train.iterations",
         ),
+        (
+            MethodSettings(method="fast_vid2vid", options={"train": {"sequence": 8}}),
+            "no training clip is long enough for 8 frames at gap 2",
+        ),
         (MethodSettings(method="fast_vid2vid", options={"i3d": "none.pt"}), r"none.pt: no such file"),
     ],
 )

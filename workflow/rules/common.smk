@@ -35,7 +35,10 @@ os.environ.update(
 CORES = workflow.resource_settings.cores or os.cpu_count()
 # What a job of `threads` threads takes of --cores: with `--cores 8` on a machine of two, eight trainings at
 # once would only take each other's cache and memory.
-SLOTS = max(SETTINGS.threads, math.ceil(SETTINGS.threads * CORES / os.cpu_count()))
+USABLE = (
+    len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+)
+SLOTS = max(SETTINGS.threads, math.ceil(SETTINGS.threads * CORES / USABLE))
 HAS_CUDA = shutil.which("nvidia-smi") is not None
 GPU = int(
     SETTINGS.device.startswith("cuda") or (SETTINGS.device == "auto" and HAS_CUDA)
@@ -128,6 +131,12 @@ def interpolation_reads(wildcards):
 
 def measure_reads(*fields):
     return SETTINGS.measure.model_dump(mode="json", include=set(fields))
+
+
+def latency_reads(wildcards):
+    """Rows of one table are timed alike: with as many threads, on the same device."""
+    fields = measure_reads("latency_frames", "latency_warmup")
+    return {**fields, "device": SETTINGS.device, "threads": SETTINGS.threads}
 
 
 def quality_reads(wildcards):

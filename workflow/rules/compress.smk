@@ -26,5 +26,5 @@ rule compress:
     message:
         "Compressing {wildcards.task} by {wildcards.method}, seed {wildcards.seed}"
     shell:
-        "cd {params.root} && slimvid compress {wildcards.task} {wildcards.method} {wildcards.seed}"
-        " --config {params.config} --log $OLDPWD/{log}"
+        "cd {params.root:q} && slimvid compress {wildcards.task} {wildcards.method} {wildcards.seed}"
+        ' --config {params.config:q} --log "$OLDPWD"/{log:q}'

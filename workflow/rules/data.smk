@@ -20,4 +20,4 @@ rule prepare:
     message:
         "Preparing {wildcards.task}"
     shell:
-        "cd {params.root} && slimvid prepare {wildcards.task} --config {params.config} --log $OLDPWD/{log}"
+        'cd {params.root:q} && slimvid prepare {wildcards.task} --config {params.config:q} --log "$OLDPWD"/{log:q}'

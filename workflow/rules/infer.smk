@@ -22,8 +22,8 @@ rule select_keyframes:
     message:
         "Choosing key-frames of {wildcards.task} for {wildcards.method}"
     shell:
-        "cd {params.root} && slimvid select-keyframes {wildcards.task} {wildcards.method}"
-        " --config {params.config} --log $OLDPWD/{log}"
+        "cd {params.root:q} && slimvid select-keyframes {wildcards.task} {wildcards.method}"
+        ' --config {params.config:q} --log "$OLDPWD"/{log:q}'
 
 
 rule translate:
@@ -49,8 +49,8 @@ rule translate:
     message:
         "Translating {wildcards.task} with {wildcards.method}, seed {wildcards.seed}"
     shell:
-        "cd {params.root} && slimvid translate {wildcards.task} {wildcards.method} {wildcards.seed}"
-        " --config {params.config} --log $OLDPWD/{log}"
+        "cd {params.root:q} && slimvid translate {wildcards.task} {wildcards.method} {wildcards.seed}"
+        ' --config {params.config:q} --log "$OLDPWD"/{log:q}'
 
 
 rule interpolate:
@@ -78,5 +78,5 @@ rule interpolate:
     message:
         "Interpolating {wildcards.task} of {wildcards.method}, seed {wildcards.seed}"
     shell:
-        "cd {params.root} && slimvid interpolate {wildcards.task} {wildcards.method} {wildcards.seed}"
-        " --config {params.config} --log $OLDPWD/{log}"
+        "cd {params.root:q} && slimvid interpolate {wildcards.task} {wildcards.method} {wildcards.seed}"
+        ' --config {params.config:q} --log "$OLDPWD"/{log:q}'

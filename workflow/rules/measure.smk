@@ -21,7 +21,7 @@ rule train_evaluator:
     message:
         "Training the evaluator of {wildcards.task}"
     shell:
-        "cd {params.root} && slimvid train-evaluator {wildcards.task} --config {params.config} --log $OLDPWD/{log}"
+        'cd {params.root:q} && slimvid train-evaluator {wildcards.task} --config {params.config:q} --log "$OLDPWD"/{log:q}'
 
 
 rule measure_cost:
@@ -47,8 +47,8 @@ rule measure_cost:
     message:
         "Counting the cost of {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "cd {params.root} && slimvid measure-cost {wildcards.task} {wildcards.method} {wildcards.seed}"
-        " --config {params.config} --log $OLDPWD/{log}"
+        "cd {params.root:q} && slimvid measure-cost {wildcards.task} {wildcards.method} {wildcards.seed}"
+        ' --config {params.config:q} --log "$OLDPWD"/{log:q}'
 
 
 rule measure_latency:
@@ -72,12 +72,12 @@ rule measure_latency:
     params:
         config=config_file,
         root=root,
-        reads=measure_reads("latency_frames", "latency_warmup"),
+        reads=latency_reads,
     message:
         "Timing {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "cd {params.root} && slimvid measure-latency {wildcards.task} {wildcards.method} {wildcards.seed}"
-        " --config {params.config} --log $OLDPWD/{log}"
+        "cd {params.root:q} && slimvid measure-latency {wildcards.task} {wildcards.method} {wildcards.seed}"
+        ' --config {params.config:q} --log "$OLDPWD"/{log:q}'
 
 
 rule measure_quality:
@@ -104,5 +104,5 @@ rule measure_quality:
     message:
         "Measuring the frames of {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "cd {params.root} && slimvid measure-quality {wildcards.task} {wildcards.method} {wildcards.seed}"
-        " --config {params.config} --log $OLDPWD/{log}"
+        "cd {params.root:q} && slimvid measure-quality {wildcards.task} {wildcards.method} {wildcards.seed}"
+        ' --config {params.config:q} --log "$OLDPWD"/{log:q}'

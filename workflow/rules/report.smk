@@ -27,7 +27,7 @@ rule strip:
     message:
         "Drawing the strip of {wildcards.task}"
     shell:
-        "cd {params.root} && slimvid strip {wildcards.task} --config {params.config} --log $OLDPWD/{log}"
+        'cd {params.root:q} && slimvid strip {wildcards.task} --config {params.config:q} --log "$OLDPWD"/{log:q}'
 
 
 rule track:
@@ -56,7 +56,7 @@ rule track:
     message:
         "Logging the runs of table 1 to MLflow"
     shell:
-        "cd {params.root} && slimvid track --config {params.config} --log $OLDPWD/{log}"
+        'cd {params.root:q} && slimvid track --config {params.config:q} --log "$OLDPWD"/{log:q}'
 
 
 rule table:
@@ -85,7 +85,7 @@ rule table:
     message:
         "Writing table 1"
     shell:
-        "cd {params.root} && slimvid table --config {params.config} --log $OLDPWD/{log}"
+        'cd {params.root:q} && slimvid table --config {params.config:q} --log "$OLDPWD"/{log:q}'
 
 
 rule report:
@@ -113,7 +113,7 @@ rule report:
     message:
         "Writing the report"
     shell:
-        "cd {params.root} && slimvid report --config {params.config} --log $OLDPWD/{log}"
+        'cd {params.root:q} && slimvid report --config {params.config:q} --log "$OLDPWD"/{log:q}'
 
 
 rule cost_published:
@@ -136,4 +136,4 @@ rule cost_published:
     message:
         "Recounting the published costs"
     shell:
-        "cd {params.root} && slimvid cost published --log $OLDPWD/{log}"
+        'cd {params.root:q} && slimvid cost published --log "$OLDPWD"/{log:q}'

@@ -23,5 +23,5 @@ rule train_teacher:
     message:
         "Training the original of {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "cd {params.root} && slimvid train-teacher {wildcards.task} {wildcards.seed}"
-        " --config {params.config} --log $OLDPWD/{log}"
+        "cd {params.root:q} && slimvid train-teacher {wildcards.task} {wildcards.seed}"
+        ' --config {params.config:q} --log "$OLDPWD"/{log:q}'

@@ -79,9 +79,14 @@ def compress(job: Job) -> None:
     longest = max(clip.length for clip in data.clips("train"))
     frames = settings.sequence + (settings.past if settings.first == "real" else 0)
     gap_max = min(options.gap_max, (longest - 1) // (frames - 1))
+    if gap_max < 2:
+        raise SlimvidError(
+            f"{job.task}: no training clip is long enough for {frames} frames at gap 2 (the longest has "
+            f"{longest}); raise `clip_frames` or lower `sequence`"
+        )
 
     def gap(index: int, rng: np.random.Generator) -> int:
-        return 1 if index < distiller.spatial_until or gap_max < 2 else int(rng.integers(2, gap_max + 1))
+        return 1 if index < distiller.spatial_until else int(rng.integers(2, gap_max + 1))
 
     fit(
         task=job.task,

@@ -13,6 +13,7 @@ from slimvid.files import read_json
 from slimvid.paths import FAMILIES
 
 COMPARED = ("evaluator", "n", "d", "frames")
+TIMED_ALIKE = ("device", "device_name", "precision", "threads")  # FPS of unlike runs are not comparable
 Measures = Mapping[tuple[str, str, int], Mapping[str, Mapping[str, Any]]]
 """(task, method, seed) -> family -> document: how another store (MLflow) hands them over."""
 
@@ -114,6 +115,10 @@ def _check_comparable(task: str, of_task: list[Row]) -> None:
         for protocol in row.protocols.get("quality", ()):
             for what, value in comparability(protocol).items():
                 seen.setdefault(what, {}).setdefault(value, row.method)
+        for protocol in row.protocols.get("latency", ()):
+            for key in TIMED_ALIKE:
+                if key in protocol:
+                    seen.setdefault(f"latency {key}", {}).setdefault(str(protocol[key]), row.method)
     for what, by_value in seen.items():
         if len(by_value) > 1:
             listed = ", ".join(f"{value} ({method})" for value, method in by_value.items())

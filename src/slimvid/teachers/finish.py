@@ -53,7 +53,7 @@ def train_to_artifact(
         provenance: what this kind of training says of itself, beside data, settings, seed and versions.
     """
     facts = {
-        "settings": settings.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json", exclude={"save_every"}),  # it leaves the bytes alone
         "data": {"source": data.meta.source, "sha256": data.digest},
         "seed": seed,
         "runtime": {"device": runtime.device, "precision": runtime.precision, "threads": runtime.threads},
