@@ -105,5 +105,12 @@ def test_cost_is_asked_of_the_translator(tiny_teacher):
     assert cost.macs == pytest.approx(cost.macs_per_generated_frame / 2) and cost.params > 0
 
 
+def test_cost_of_key_frames_needs_their_share(replanned):
+    t = slimvid.load(replanned(kind="keyframes"), device="cpu")
+    with pytest.raises(SlimvidError, match="key_fraction"):
+        t.cost(height=32, width=32)
+    assert t.cost(height=32, width=32, key_fraction=0.25).key_fraction == 0.25
+
+
 def test_given_indices_join_the_keys():
     assert with_given([0, 5, 9], 2) == [0, 1, 5, 9]

@@ -133,11 +133,15 @@ class Translator:
         else:
             yield from interpolate_clip(dict(drawn), length=len(kept), mode=mode, timing=timing)
 
-    def cost(self, *, height: int, width: int, key_fraction: float = 1.0) -> "Cost":
+    def cost(self, *, height: int, width: int, key_fraction: float | None = None) -> "Cost":
         """MACs, parameters and activation bytes per frame and in the clip mean, at any size.
 
         Args:
-            key_fraction: share of a clip's frames that a ``keyframes`` plan draws.
+            key_fraction: share of a clip's frames that a ``keyframes`` plan draws. It depends on the clip: the
+                key-frame file of a run gives it (``fraction``), and so does ``select`` on its conditions.
+
+        Raises:
+            SlimvidError: a plan of key-frames without its share.
         """
         from slimvid.measure import cost  # the one door from here into a later room
 
@@ -146,7 +150,12 @@ class Translator:
             from slimvid.infer.shortcut import full_share
 
             return cost.shortcut_cost(self._plain(), **size, share=partial(full_share, self.plan))
-        return cost.translator_cost(self._plain(), **size, key_fraction=key_fraction)
+        if key_fraction is None and self.plan.kind == "keyframes":
+            raise SlimvidError(
+                "key_fraction: the cost of a plan of key-frames depends on their share of the clip; give it "
+                "(`fraction` in results/keyframes/<task>/<method>.json)"
+            )
+        return cost.translator_cost(self._plain(), **size, key_fraction=key_fraction or 1.0)
 
     def _check(self, index: int, condition: np.ndarray, size: tuple[int, ...] | None) -> tuple[int, ...]:
         if condition.ndim != 3 or condition.shape[0] != self.condition.channels:
