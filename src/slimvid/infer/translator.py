@@ -137,8 +137,8 @@ class Translator:
         """MACs, parameters and activation bytes per frame and in the clip mean, at any size.
 
         Args:
-            key_fraction: share of a clip's frames that a ``keyframes`` plan draws. It depends on the clip: the
-                key-frame file of a run gives it (``fraction``), and so does ``select`` on its conditions.
+            key_fraction: share of a clip's frames that a ``keyframes`` plan draws. It depends on the clip:
+                the key-frame file of a run gives it (``fraction``).
 
         Raises:
             SlimvidError: a plan of key-frames without its share.
