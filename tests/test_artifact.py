@@ -38,6 +38,10 @@ def test_damage_is_named(copy, tmp_path):
     weights.unlink()
     with pytest.raises(SlimvidError, match=r"weights.safetensors: missing"):
         artifact.read(copy)
+    (copy / "translator.json").write_text("[1]")
+    with pytest.raises(SlimvidError, match="format None"):
+        artifact.read(copy)
+    (copy / "translator.json").write_text("{}")
     edit(copy, format=99)
     with pytest.raises(SlimvidError, match="format 99"):
         artifact.read(copy)

@@ -40,6 +40,7 @@ def test_a_later_file_overrides_and_a_task_overrides_the_teacher(tmp_path):
         ({"table1": {"methods": ["nothing"]}}, "rows that `methods` lacks: nothing"),
         ({"methods": {"original": {"method": "uniform"}}}, "the name is taken"),
         ({"seeds": []}, "field seeds"),
+        ({"profile": "it's mine"}, "field profile"),
     ],
 )
 def test_mistakes_are_named(change, message, tmp_path):
@@ -51,6 +52,11 @@ def test_mistakes_are_named(change, message, tmp_path):
 def test_files_that_are_no_config_are_named(tmp_path):
     with pytest.raises(SlimvidError, match="no such config file"):
         config.load(tmp_path / "none.yaml")
+    with pytest.raises(SlimvidError, match="cannot be read"):
+        config.load(tmp_path)
+    (tmp_path / "bad.yaml").write_bytes(b"a: \xff")
+    with pytest.raises(SlimvidError, match="not valid YAML"):
+        config.load(tmp_path / "bad.yaml")
     (tmp_path / "bad.yaml").write_text("a: [1")
     with pytest.raises(SlimvidError, match="not valid YAML"):
         config.load(tmp_path / "bad.yaml")

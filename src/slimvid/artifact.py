@@ -79,8 +79,8 @@ def read(path: Path | str) -> Artifact:
     """
     path = Path(path)
     document = read_json(path / DOCUMENT)
-    if document.get("format") != FORMAT:
-        found = document.get("format")
+    found = document.get("format") if isinstance(document, dict) else None
+    if found != FORMAT:
         raise SlimvidError(f"{path / DOCUMENT}: format {found!r}, this version reads {FORMAT}; train it anew")
     keys = ("task", "method", "spec", "plan", "condition", "provenance")
     missing = [key for key in keys if key not in document]

@@ -215,7 +215,7 @@ class TableSettings(Section):
 class Config(Section):
     """The whole configuration of one run."""
 
-    profile: str
+    profile: Name
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
     threads: int = Field(1, ge=1, description="CPU threads of one training job")
     seeds: tuple[int, ...] = Field((0,), min_length=1)
@@ -295,7 +295,9 @@ def load(*paths: Path | str) -> Config:
             part = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
         except FileNotFoundError:
             raise SlimvidError(f"{path}: no such config file; see config/ for the three profiles") from None
-        except (yaml.YAMLError, json.JSONDecodeError) as error:
+        except OSError as error:
+            raise SlimvidError(f"{path}: cannot be read ({error.strerror}); give a YAML file") from None
+        except (yaml.YAMLError, ValueError) as error:
             raise SlimvidError(f"{path}: not valid YAML ({error})".replace("\n", " ")) from None
         if not isinstance(part, dict):
             raise SlimvidError(f"{path}: holds no mapping; see config/demo.yaml")

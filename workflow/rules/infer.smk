@@ -43,6 +43,7 @@ rule translate:
     threads: SLOTS
     resources:
         mem_mb=2000,
+        gpu=GPU,
     params:
         config=config_file,
         root=root,

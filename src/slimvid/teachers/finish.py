@@ -56,7 +56,12 @@ def train_to_artifact(
         "settings": settings.model_dump(mode="json", exclude={"save_every"}),  # it leaves the bytes alone
         "data": {"source": data.meta.source, "sha256": data.digest},
         "seed": seed,
-        "runtime": {"device": runtime.device, "precision": runtime.precision, "threads": runtime.threads},
+        "runtime": {
+            "device": runtime.device,
+            "precision": runtime.precision,
+            "threads": runtime.threads,
+            "processes": world()[1],  # `batch` is per process
+        },
         **provenance,
     }
     state = out / "state"
