@@ -80,7 +80,7 @@ def looks_task(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def recyclegan_settings():
     """Settings of a RecycleGAN training that takes a second."""
-    from slimvid.config import RecycleGANSettings
+    from slimvid.settings import RecycleGANSettings
 
     return RecycleGANSettings(
         width=8,
@@ -98,7 +98,7 @@ def recyclegan_settings():
 @pytest.fixture(scope="session")
 def tiny_settings():
     """Settings of a training that takes a second."""
-    from slimvid.config import TeacherSettings
+    from slimvid.settings import TeacherSettings
 
     return TeacherSettings(
         width=8,

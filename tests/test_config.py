@@ -36,7 +36,7 @@ def test_a_later_file_overrides_and_a_task_overrides_the_teacher(tmp_path):
         ({"tasks": {"x": {"source": "world", "height": 64, "width": 64}}}, "source 'world' needs"),
         ({"tasks": {"x": {"source": "video", "height": 64, "width": 64}}}, "needs `path:`"),
         ({"tasks": {"Bad Name": {}}}, "field tasks.Bad Name"),
-        ({"table1": {"tasks": ["nothing"]}}, "tasks that `tasks` lacks: nothing"),
+        ({"table1": {"tasks": ["nothing"]}}, "table1.tasks names what `tasks` lacks: nothing"),
         ({"table1": {"methods": ["nothing"]}}, "rows that `methods` lacks: nothing"),
         ({"methods": {"original": {"method": "uniform"}}}, "the name is taken"),
         ({"seeds": []}, "field seeds"),
@@ -114,3 +114,83 @@ def test_what_dvc_reads_stands_in_the_default_profile():
         for key in entry["config/demo.yaml"]
     }
     assert read and read <= set(yaml.safe_load((FOLDER / "demo.yaml").read_text()))
+
+
+ROWS = {
+    "methods": {
+        "narrow": {"method": "uniform", "options": {"width": 0.5, "train": {"iterations": 3}}},
+        "short": {
+            "method": "shortcut",
+            "plan": {"kind": "shortcut", "max_interval": 3},
+            "options": {"cut": "low", "train": {"iterations": 5}},
+            "per": {
+                "recyclegan": {"options": {"train": {"iterations": 9}}},
+                "sketch2face": {"plan": {"max_interval": 6}},
+            },
+        },
+    },
+    "variants": {
+        "short_thin": {"of": "short", "options": {"width": 0.5}},
+        "short_twice": {"of": "short_thin", "over": "narrow", "teachers": ["vid2vid"]},
+        "often": {"method": "replan", "over": "short", "plan": {"kind": "shortcut", "max_interval": 2}},
+    },
+    "papers": {
+        "shortcut_v2v": {"table1": {"tasks": ["sketch2face", "viper2city"], "methods": ["short_twice"]}}
+    },
+}
+
+
+def _with_rows(tmp_path, **changes):
+    (tmp_path / "rows.yaml").write_text(yaml.safe_dump(config.merge(ROWS, changes)))
+    return config.load(FOLDER / "smoke.yaml", tmp_path / "rows.yaml")
+
+
+def test_variants_are_rows_with_some_keys_changed(tmp_path):
+    found = _with_rows(tmp_path)
+    assert found.methods["short_thin"].options == {"cut": "low", "width": 0.5, "train": {"iterations": 5}}
+    assert found.methods["short_twice"].options["width"] == 0.5  # of a variant above it
+    assert found.methods["often"].plan.max_interval == 2
+    again = config.validate(found.model_dump(mode="json"), origin="what jobs read")
+    assert again == found and not again.variants
+
+
+def test_a_row_changes_by_kind_of_original_and_by_task(tmp_path):
+    found = _with_rows(tmp_path)
+    assert found.row("viper2city", "short").options == {"cut": "low", "train": {"iterations": 9}}
+    assert found.plan_of("viper2city", "short").max_interval == 3
+    assert found.plan_of("sketch2face", "short_thin").max_interval == 6
+    assert found.plan_of("sketch2face", "original").kind == "every_frame"
+
+
+def test_a_row_is_put_over_another_and_left_out_where_it_does_not_apply(tmp_path):
+    found = _with_rows(tmp_path)
+    assert found.teacher_row("short_twice") == "narrow" and found.teacher_row("narrow") == "original"
+    recipes = found.recipes("pose2body", "short_twice")
+    assert [name for name, _ in recipes] == ["uniform", "shortcut"]
+    assert recipes[1][1]["width"] == 0.5
+    assert found.rows_of("shortcut_v2v/table1") == [("sketch2face", "short_twice")]
+    assert {"table1", "shortcut_v2v/table1"} <= set(found.tables)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"variants": {"x": {"of": "nothing"}}}, "variants.x.of: 'nothing' is no row"),
+        ({"variants": {"short": {"of": "narrow"}}}, "variants.short: `methods` has a row"),
+        ({"methods": {"narrow": {"over": "nothing"}}}, "methods.narrow.over: there is no row 'nothing'"),
+        ({"methods": {"narrow": {"over": "short_twice"}}}, "over: comes back to itself"),
+        ({"methods": {"short": {"per": {"face": {}}}}}, "methods.short.per.face: neither a task nor"),
+        (
+            {"methods": {"short": {"per": {"pose2body": {"plan": {"max_interval": 0}}}}}},
+            "methods.short.per.pose2body.plan: Input should be greater",
+        ),
+        (
+            {"methods": {"short": {"per": {"pose2body": {"plan": {"kind": "every_frame"}}}}}},
+            "plan.kind: must be the row's own",
+        ),
+        ({"papers": {"shortcut_v2v": {"table1": {"tasks": ["x"]}}}}, "shortcut_v2v/table1.tasks names what"),
+    ],
+)
+def test_mistakes_in_rows_are_named(change, message, tmp_path):
+    with pytest.raises(SlimvidError, match=message):
+        _with_rows(tmp_path, **change)

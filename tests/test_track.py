@@ -80,7 +80,7 @@ def store(tmp_path: Path, empty_store: Path) -> str:
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     monkeypatch.chdir(tmp_path)
     scale = "slimvid.measure.paper_scale.paper_scale"  # seconds, and another room's tests
-    monkeypatch.setattr(scale, lambda task, method, options=None: None)
+    monkeypatch.setattr(scale, lambda task, method, **how: None)
     return make_run()
 
 

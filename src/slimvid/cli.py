@@ -102,18 +102,26 @@ def _training(config: "Config", *, precision: str) -> Iterator["Runtime"]:
         yield replace(runtime, device=device)
 
 
-def _plan(config: "Config", method: str):
+def _plan(config: "Config", task: str, method: str):
+    _section(config.tasks, task, "tasks")
     if method != "original":
         _section(config.methods, method, "methods")
-    return config.plan_of(method)
+    return config.plan_of(task, method)
 
 
 def _keyframes(config: "Config", task: str, method: str) -> Path | None:
-    return paths.keyframes(task, method) if _plan(config, method).kind == "keyframes" else None
+    return paths.keyframes(task, method) if _plan(config, task, method).kind == "keyframes" else None
+
+
+def _drawn(config: "Config", task: str, method: str, seed: int) -> Path | None:
+    """Which frames the whole network draws, for plans that skip some."""
+    if _plan(config, task, method).kind == "shortcut":
+        return paths.drawn_in_full(task, method, seed)
+    return _keyframes(config, task, method)
 
 
 def _frames(config: "Config", task: str, method: str, seed: int) -> Path:
-    return paths.frames(task, method, seed, kind=_plan(config, method).kind)
+    return paths.frames(task, method, seed, kind=_plan(config, task, method).kind)
 
 
 @app.command()
@@ -163,21 +171,22 @@ def train_teacher(task: Task, seed: Seed, config: ConfigFiles = None, log: LogFi
 
 @app.command()
 def compress(task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None) -> None:
-    """Compress a task's teacher by one method; a killed run resumes."""
+    """Compress a task's original (or the row that the method is put over); a killed run resumes."""
     with _job(config, log) as settings:
         from slimvid.compress import compress as run
 
         _section(settings.tasks, task, "tasks")
-        teacher, recipe = settings.teacher_settings(task), _section(settings.methods, method, "methods")
+        _section(settings.methods, method, "methods")
+        teacher, below = settings.teacher_settings(task), settings.teacher_row(method)
         with _training(settings, precision=teacher.precision) as runtime:
             run(
                 task=task,
                 row=method,
-                settings=recipe,
+                settings=settings.row(task, method),
                 teacher_settings=teacher,
                 seed=seed,
                 prepared=paths.prepared(task),
-                teacher=paths.checkpoint(task, "original", seed),
+                teacher=paths.checkpoint(task, below, seed),
                 out=paths.checkpoint(task, method, seed),
                 runtime=runtime,
             )
@@ -191,7 +200,7 @@ def select_keyframes(task: Task, method: Method, config: ConfigFiles = None, log
         from slimvid.runtime import set_threads
 
         set_threads(settings.threads)
-        run(paths.prepared(task), _plan(settings, method), paths.keyframes(task, method))
+        run(paths.prepared(task), _plan(settings, task, method), paths.keyframes(task, method))
 
 
 @app.command()
@@ -207,6 +216,7 @@ def translate(
             paths.prepared(task),
             _keyframes(settings, task, method),
             paths.generated(task, method, seed),
+            paths.drawn_in_full(task, method, seed),
             device=settings.device,
             threads=settings.threads,
         )
@@ -225,7 +235,7 @@ def interpolate(
         run(
             paths.generated(task, method, seed),
             paths.prepared(task),
-            _plan(settings, method),
+            _plan(settings, task, method),
             paths.interpolated(task, method, seed),
         )
 
@@ -241,7 +251,7 @@ def measure_cost(
         run(
             paths.checkpoint(task, method, seed),
             paths.prepared(task),
-            _keyframes(settings, task, method),
+            _drawn(settings, task, method, seed),
             paths.measure(task, method, seed, "cost"),
         )
 
@@ -291,7 +301,7 @@ def strip(task: Task, config: ConfigFiles = None, log: LogFile = None) -> None:
         seed = settings.seeds[0]
         methods = settings.table1.methods
         rows = [(m, _frames(settings, task, m, seed)) for m in methods]
-        marks = {m: file for m in methods if (file := _keyframes(settings, task, m)) is not None}
+        marks = {m: file for m in methods if (file := _drawn(settings, task, m, seed)) is not None}
         write_strip(paths.prepared(task), rows, paths.strip(task), key_frames=marks)
 
 

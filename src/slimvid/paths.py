@@ -69,6 +69,11 @@ def generated(task: str, method: str, seed: int | str) -> Path:
     return Path("results/generated") / task / method / str(seed) / "frames.arrow"
 
 
+def drawn_in_full(task: str, method: str, seed: int | str) -> Path:
+    """Which of those frames the whole network drew: not the ones of a shortcut."""
+    return generated(task, method, seed).with_name("drawn_in_full.json")
+
+
 def interpolated(task: str, method: str, seed: int | str) -> Path:
     """Complete clips of a ``keyframes`` plan."""
     return Path("results/interpolated") / task / method / str(seed) / "frames.arrow"

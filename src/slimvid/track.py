@@ -136,14 +136,14 @@ def rebuild_table1(config: Config, *, store: str = STORE) -> str:
 
 def _row(config: Config, measures: Measures, task: str, method: str, seed: int) -> Row:
     documents = measures[task, method, seed]
-    frames = paths.frames(task, method, seed, kind=config.plan_of(method).kind)
+    frames = paths.frames(task, method, seed, kind=config.plan_of(task, method).kind)
     settings: dict[str, Any] = {
-        "plan": config.plan_of(method).model_dump(exclude_none=True),
+        "plan": config.plan_of(task, method).model_dump(exclude_none=True),
         "teacher": config.teacher_settings(task).model_dump(mode="json", exclude_none=True),
     }
     if method != "original":
-        settings["method"] = config.methods[method].method
-        settings["options"] = config.methods[method].options
+        row = config.row(task, method)
+        settings |= {"method": row.method, "options": row.options, "over": config.teacher_row(method)}
     params = dict(_flat(settings)) | dict(_measure_params(documents))
     inputs = {"documents": documents, "params": params, "frames": sha256_file(frames)}
     return Row(
@@ -245,7 +245,7 @@ def _supersede(client: "MlflowClient", experiment: str, config: Config, *, keep:
 def _track_row(client: "MlflowClient", experiment: str, parent: str, config: Config, row: Row) -> str:
     """The run of a row under the parent: the one that shows these documents already, or a new one."""
     identity = {"task": row.task, "method": row.method, "seed": str(row.seed)}
-    identity |= {"plan": config.plan_of(row.method).kind, "paper_table": "fast_vid2vid/1"}
+    identity |= {"plan": config.plan_of(row.task, row.method).kind, "paper_table": "fast_vid2vid/1"}
     run, is_new = _run(client, experiment, row.name, row.digest, {**_tags(config, "row"), **identity})
     client.set_tag(run, "mlflow.parentRunId", parent)
     if is_new:

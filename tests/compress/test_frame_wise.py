@@ -8,9 +8,9 @@ import torch
 
 from slimvid.compress import compress
 from slimvid.compress.frozen import FrozenTeacher
-from slimvid.config import MethodSettings
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
+from slimvid.settings import MethodSettings
 from slimvid.teachers.recyclegan import sample_unpaired, train
 
 

@@ -9,10 +9,10 @@ import torch
 from slimvid.compress import compress
 from slimvid.compress.fast_vid2vid import STKD, Options
 from slimvid.compress.frozen import FrozenTeacher
-from slimvid.config import MethodSettings, PlanSettings
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.nets.vid2vid import Output
+from slimvid.settings import MethodSettings, PlanSettings
 from slimvid.teachers.sequences import sample
 
 

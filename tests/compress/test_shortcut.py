@@ -11,13 +11,13 @@ from slimvid.compress import compress
 from slimvid.compress.frozen import FrozenTeacher
 from slimvid.compress.shortcut import Options, ShortcutTraining
 from slimvid.compress.shortcut_pairs import Pairs
-from slimvid.config import MethodSettings, PlanSettings
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.infer.translator import load
 from slimvid.nets import build
 from slimvid.nets.resnet import resnet_spec
+from slimvid.settings import MethodSettings, PlanSettings
 
 PLAN = PlanSettings(kind="shortcut", max_interval=3)
 

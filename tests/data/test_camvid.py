@@ -12,9 +12,9 @@ from toy_footage import (
     write_picture,
 )
 
-from slimvid.config import TaskSettings
 from slimvid.data import camvid
 from slimvid.errors import SlimvidError
+from slimvid.settings import TaskSettings
 
 FRAMES = moving(8, 48, 64)
 

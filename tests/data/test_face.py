@@ -14,9 +14,9 @@ from toy_footage import (
     write_text,
 )
 
-from slimvid.config import TaskSettings
 from slimvid.data import face
 from slimvid.errors import SlimvidError
+from slimvid.settings import TaskSettings
 
 FRAMES = moving(8, 48, 64)
 

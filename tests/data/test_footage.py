@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from toy_footage import body_points, moving
 
-from slimvid.config import TaskSettings
 from slimvid.data.footage import Shot, assemble, cut_shot, rate, split_shots
 from slimvid.errors import SlimvidError
+from slimvid.settings import TaskSettings
 
 
 def settings(**over) -> TaskSettings:

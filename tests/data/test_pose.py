@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from toy_footage import body_points, both, moving, openpose_document, task_settings, write_picture, write_text
 
-from slimvid.config import TaskSettings
 from slimvid.data import pose
 from slimvid.errors import SlimvidError
+from slimvid.settings import TaskSettings
 
 FRAMES = moving(8, 48, 64)
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from toy_footage import moving, write_picture
 
-from slimvid.config import TaskSettings
 from slimvid.data.prepare import SOURCES, describe, prepare
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
+from slimvid.settings import TaskSettings
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from toy_footage import (
     write_text,
 )
 
-from slimvid.config import TaskSettings
 from slimvid.data.drawing import canny_edges
 from slimvid.data.video import clips, condition_spec, find_cuts, probe
 from slimvid.errors import SlimvidError
+from slimvid.settings import TaskSettings
 
 
 def write_video(path: Path, frames: np.ndarray, *, fps: int = 24, faststart: bool = False) -> Path:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from toy_footage import both, moving, task_settings, write_picture
 
-from slimvid.config import TaskSettings
 from slimvid.data import cityscapes, viper
 from slimvid.data.palette import paint
 from slimvid.data.prepare import prepare
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
+from slimvid.settings import TaskSettings
 
 FRAMES = moving(12, 48, 64)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from slimvid.config import TaskSettings
+from slimvid.settings import TaskSettings
 
 
 def texture(rows: int, columns: int, *, seed: int = 0) -> np.ndarray:

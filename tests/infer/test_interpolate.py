@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from slimvid.config import PlanSettings
 from slimvid.errors import SlimvidError
 from slimvid.infer.interpolate import interpolate, interpolate_clip, interpolate_stream
 from slimvid.infer.keyframes import motion_curve, motion_keys, peaks, smooth
+from slimvid.settings import PlanSettings
 
 MODES = ["mci", "linear", "dis"]
 

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from slimvid.config import PlanSettings
 from slimvid.errors import SlimvidError
 from slimvid.infer.keyframes import (
     fixed_keys,
@@ -17,6 +16,7 @@ from slimvid.infer.keyframes import (
     select_keyframes,
     smooth,
 )
+from slimvid.settings import PlanSettings
 
 
 def _pictures(levels, size=(8, 10)):

@@ -6,7 +6,6 @@ import torch
 from pydantic import ValidationError
 
 from slimvid import artifact
-from slimvid.config import PlanSettings
 from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
 from slimvid.infer.shortcut import (
@@ -20,6 +19,7 @@ from slimvid.infer.translator import load
 from slimvid.nets import build
 from slimvid.nets.resnet import resnet_spec
 from slimvid.nets.shortcut_net import shortcut_spec
+from slimvid.settings import PlanSettings
 
 A = torch.ones(1, 1, 2, 2)
 

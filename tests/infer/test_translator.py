@@ -68,25 +68,34 @@ def test_given_first_frames_come_out_unchanged(replanned, conditions, tiny_task)
 
 
 def test_translate_writes_the_same_frames_as_a_stream(tiny_teacher, tiny_task, conditions, tmp_path):
-    translate(tiny_teacher, tiny_task, None, tmp_path / "frames.arrow", device="cpu")
+    translate(tiny_teacher, tiny_task, None, tmp_path / "frames.arrow", tmp_path / "full.json", device="cpu")
     archive = FrameArchive(tmp_path / "frames.arrow")
     streamed = list(slimvid.load(tiny_teacher, device="cpu").stream(conditions))
     assert all(np.array_equal(archive.frame("test0", i), f) for i, f in enumerate(streamed))
     first = (tmp_path / "frames.arrow").read_bytes()
-    translate(tiny_teacher, tiny_task, None, tmp_path / "frames.arrow", device="cpu")
+    translate(tiny_teacher, tiny_task, None, tmp_path / "frames.arrow", tmp_path / "full.json", device="cpu")
     assert (tmp_path / "frames.arrow").read_bytes() == first
 
 
 def test_translate_draws_the_chosen_frames(replanned, tiny_task, tmp_path):
     write_json(tmp_path / "keys.json", {"clips": {"test0": [0, 4, 9]}})
     path = replanned(kind="keyframes")
-    translate(path, tiny_task, tmp_path / "keys.json", tmp_path / "f.arrow", device="cpu")
+    translate(
+        path, tiny_task, tmp_path / "keys.json", tmp_path / "f.arrow", tmp_path / "full.json", device="cpu"
+    )
     assert FrameArchive(tmp_path / "f.arrow").indices("test0") == [0, 4, 9]
     with pytest.raises(SlimvidError, match="needs its key-frame file"):
-        translate(path, tiny_task, None, tmp_path / "f.arrow", device="cpu")
+        translate(path, tiny_task, None, tmp_path / "f.arrow", tmp_path / "full.json", device="cpu")
     write_json(tmp_path / "keys.json", {"clips": {"other": [0]}})
     with pytest.raises(SlimvidError, match="holds other clips"):
-        translate(path, tiny_task, tmp_path / "keys.json", tmp_path / "f.arrow", device="cpu")
+        translate(
+            path,
+            tiny_task,
+            tmp_path / "keys.json",
+            tmp_path / "f.arrow",
+            tmp_path / "full.json",
+            device="cpu",
+        )
 
 
 def test_wrong_conditions_are_named(tiny_teacher, conditions):

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slimvid.config import MeasureSettings
 from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import TaskMeta, write_frames, write_prepared
+from slimvid.settings import MeasureSettings
 
 LENGTH, HEIGHT, WIDTH = 12, 32, 48
 

@@ -11,7 +11,6 @@ from torch import nn
 from slimvid.errors import SlimvidError
 from slimvid.measure.conventions import CONVENTIONS, price, rounded
 from slimvid.measure.cost import (
-    _full_share,
     count,
     cycle_mean,
     measure_cost,
@@ -245,10 +244,13 @@ def _prepared(root, height=32, width=48):
     return root
 
 
-def _artifact(root, plan, **changes):
+TINY = {"kind": "vid2vid", "condition_channels": 1, "width": 4, "downs": 2, "blocks": 2}
+
+
+def _artifact(root, plan, spec=TINY, **changes):
     from slimvid import artifact
 
-    spec = {"kind": "vid2vid", "condition_channels": 1, "width": 4, "downs": 2, "blocks": 2, **changes}
+    spec = {**spec, **changes}
     state = build(spec).state_dict()
     condition = {"kind": "edges"}
     rest = {"condition": condition, "provenance": {"seed": 3}, "state": state}
@@ -322,10 +324,20 @@ def test_a_shortcut_translator_pays_for_its_references():
     assert costs[4].params == full.params and costs[4].unknown == ()
 
 
-def test_a_shortcut_plan_says_its_share_of_full_frames():
-    assert _full_share({"kind": "shortcut", "max_interval": 3, "first": "zero"})(10.0, 2.0) == 1 / 3
-    budget = {"kind": "shortcut", "budget_macs_g": 4.0}
-    assert _full_share(budget)(10.0, 2.0) == pytest.approx(0.25)
+def test_a_shortcut_row_costs_what_its_clips_had_drawn_in_full(tmp_path):
+    from slimvid.nets.shortcut_net import shortcut_spec
+
+    spec, plan = shortcut_spec(TINY), {"kind": "shortcut", "budget_interval": 3.0}
+    values = _measured(tmp_path, plan, {"a": [0, 3], "b": [0]}, spec=spec)["values"]
+    assert values["full_frame_share"] == 0.3
+    cost = shortcut_cost(build(spec), height=32, width=48, share=lambda full, shortcut: 0.3)
+    assert values["macs_g"] * 1e9 == pytest.approx(cost.macs)
+    with pytest.raises(SlimvidError, match="beside the frames"):
+        _measured(tmp_path, plan, spec=spec)
+    given = _measured(tmp_path, {**plan, "first": "real"}, {"a": [2, 5], "b": [2]}, spec=spec)["values"]
+    assert given["full_frame_share"] == 0.5  # of the six frames that were not given
+    cost = shortcut_cost(build(spec), height=32, width=48, share=lambda full, shortcut: 0.5)
+    assert given["macs_g"] * 1e9 == pytest.approx(0.6 * cost.macs)
 
 
 def test_key_frame_plans_need_the_key_frames_of_their_clips(tmp_path):

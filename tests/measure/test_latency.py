@@ -2,10 +2,10 @@
 
 import json
 
-from slimvid.config import MeasureSettings
 from slimvid.data.store import PreparedTask
 from slimvid.infer.translator import load
 from slimvid.measure.latency import end_to_end, measure_latency, network_times
+from slimvid.settings import MeasureSettings
 
 
 def test_document_states_its_protocol(tiny_teacher, tiny_task, tmp_path):

@@ -60,11 +60,13 @@ def test_a_shortcut_translator_is_counted_over_the_papers_interval(monkeypatch):
 
     teacher = {"kind": "vid2vid", "condition_channels": 15, "width": 8, "downs": 2, "blocks": 2}
     made = {"original": teacher, "shortcut": shortcut_spec(teacher)}
-    monkeypatch.setattr(module, "spec", lambda task, method, options=None: made[method])
+    monkeypatch.setattr(module, "spec", lambda task, method, options=None, over=(): made[method])
     module._counted.cache_clear()
     full, mixed = paper_scale("sketch2face", "original"), paper_scale("sketch2face", "shortcut")
     module._counted.cache_clear()
     assert full.macs_g / 6 < mixed.macs_g < full.macs_g
+    assert paper_scale("sketch2face", "shortcut", full_share=1 / 6) == mixed
+    assert mixed.macs_g < paper_scale("sketch2face", "shortcut", full_share=1 / 3).macs_g < full.macs_g
     assert mixed.macs_g_thop < full.macs_g_thop and mixed.params_m > full.params_m
 
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from slimvid.config import MeasureSettings
 from slimvid.errors import SlimvidError
 from slimvid.files import sha256_file
 from slimvid.measure import standard
+from slimvid.settings import MeasureSettings
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ class FakeScale:
     params_m: float
 
 
-def fake_scale(task: str, method: str, *, options: dict | None) -> FakeScale | None:
+def fake_scale(task: str, method: str, *, options: dict, **how: object) -> FakeScale | None:
     """Costs at full size as the counter gives them; a task of nobody's paper has none."""
     if task not in ("sketch2face", "segmentation2city", "pose2body"):
         return None

@@ -115,17 +115,27 @@ def teacher_reads(wildcards):
 
 
 def method_reads(wildcards):
-    own = SETTINGS.methods[wildcards.method].model_dump(mode="json")
-    return {**own, "teacher": teacher_reads(wildcards)}
+    own = SETTINGS.row(wildcards.task, wildcards.method)
+    return {
+        **own.model_dump(mode="json", exclude={"per", "teachers"}),
+        "teacher": teacher_reads(wildcards),
+    }
+
+
+def below_input(wildcards):
+    """The artifact that a method starts from: the original, or the row it is put over."""
+    below = SETTINGS.teacher_row(wildcards.method)
+    files = paths.artifact_files(wildcards.task, below, wildcards.seed)
+    return [str(path) for path in files.values()]
 
 
 def plan_reads(wildcards):
-    plan = SETTINGS.plan_of(wildcards.method)
+    plan = SETTINGS.plan_of(wildcards.task, wildcards.method)
     return plan.model_dump(include={"kind", "strategy", "window", "max_gap"})
 
 
 def interpolation_reads(wildcards):
-    plan = SETTINGS.plan_of(wildcards.method)
+    plan = SETTINGS.plan_of(wildcards.task, wildcards.method)
     return plan.model_dump(include={"interpolation", "timing"})
 
 
@@ -152,8 +162,20 @@ def keyframes_input(wildcards):
     return str(paths.keyframes(wildcards.task, wildcards.method))
 
 
+def drawn_of(task, method, seed):
+    """Which frames the whole network draws, for plans that skip some."""
+    kind = SETTINGS.plan_of(task, method).kind
+    if kind == "shortcut":
+        return [str(paths.drawn_in_full(task, method, seed))]
+    return [str(paths.keyframes(task, method))] if kind == "keyframes" else []
+
+
+def drawn_input(wildcards):
+    return drawn_of(wildcards.task, wildcards.method, wildcards.seed)
+
+
 def frames_of(task, method, seed):
-    kind = SETTINGS.plan_of(method).kind
+    kind = SETTINGS.plan_of(task, method).kind
     return str(paths.frames(task, method, seed, kind=kind))
 
 

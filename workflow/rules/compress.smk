@@ -1,7 +1,7 @@
 rule compress:
     input:
         **paths.prepared_files("{task}"),
-        **paths.artifact_files("{task}", "original", "{seed}"),
+        below=below_input,
         code=method_code,
     output:
         **paths.training_files("{task}", "{method}", "{seed}"),

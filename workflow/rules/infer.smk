@@ -33,6 +33,7 @@ rule translate:
         keyframes=keyframes_input,
     output:
         frames=paths.generated("{task}", "{method}", "{seed}"),
+        drawn=paths.drawn_in_full("{task}", "{method}", "{seed}"),
     log:
         paths.log("translate", "{task}", "{method}", "{seed}"),
     benchmark:

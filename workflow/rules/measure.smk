@@ -28,7 +28,7 @@ rule measure_cost:
     input:
         **paths.prepared_files("{task}"),
         **paths.artifact_files("{task}", "{method}", "{seed}"),
-        keyframes=keyframes_input,
+        drawn=drawn_input,
     output:
         measures=paths.measure("{task}", "{method}", "{seed}", "cost"),
     log:

@@ -3,7 +3,8 @@
 A config entry ``methods.<row>.method: NAME`` runs ``slimvid/compress/NAME.py``, which holds
 
     Options                                      its own keys of the entry, a pydantic model
-    student_spec(settings, condition, options)   the student's architecture; also counted at the papers' size
+    student_spec(settings, condition, options, below)   the student's architecture; also counted at the
+                                                 papers' size. ``below``: spec of the network to compress
     compress(job)                                trains the student and writes its artifact to ``job.out``
 
 Adding a method is that one module and that one entry.
@@ -13,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from slimvid.config import AnyTeacher, MethodSettings
 from slimvid.errors import SlimvidError
+from slimvid.settings import AnyTeacher, MethodSettings
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -30,7 +31,8 @@ class Job:
 
     Attributes:
         row: the method's name in the config, and in every path.
-        teacher: the original's artifact folder; teacher_settings: how that one was trained.
+        teacher: artifact folder of what is compressed: the original, or the row that this one is put
+            ``over``; teacher_settings: how the original was trained.
         plan: the plan that the artifact shall carry.
     """
 

@@ -27,13 +27,13 @@ from torch import Tensor, nn
 
 from slimvid.compress import Job
 from slimvid.compress.frozen import FrozenTeacher
-from slimvid.config import Section, TeacherSettings
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.files import sha256_file
 from slimvid.nets.vid2vid import Output
 from slimvid.nets.video_features import RandomVideoFeatures
+from slimvid.settings import Section, TeacherSettings
 from slimvid.teachers.losses import Perceptual, perceptual
 from slimvid.teachers.sequences import Batch
 from slimvid.teachers.vid2vid import fit, generator_spec
@@ -54,7 +54,9 @@ class Options(Section):
     train: dict = Field(default_factory=dict, description="changes to the teacher's training settings")
 
 
-def student_spec(settings: TeacherSettings, condition: ConditionSpec, options: Options) -> dict[str, Any]:
+def student_spec(
+    settings: TeacherSettings, condition: ConditionSpec, options: Options, below: Mapping[str, Any]
+) -> dict[str, Any]:
     """The spatially low-demand, decomposed form of the original (3.2, 3.3).
 
     Raises:
@@ -73,8 +75,8 @@ def compress(job: Job) -> None:
     options = job.parse(Options)
     settings = job.student_settings(options.train)
     data = PreparedTask(job.prepared)
-    spec = student_spec(settings, data.meta.condition, options)
     teacher = FrozenTeacher(job.teacher, data, job.runtime)
+    spec = student_spec(settings, data.meta.condition, options, teacher.source.spec)
     distiller = STKD(options, teacher, vgg=perceptual(settings.vgg), spatial_until=_stage(options, settings))
     longest = max(clip.length for clip in data.clips("train"))
     frames = settings.sequence + (settings.past if settings.first == "real" else 0)

@@ -27,7 +27,6 @@ from torch import Tensor, nn
 from slimvid.compress import Job
 from slimvid.compress.frozen import FrozenTeacher
 from slimvid.compress.shortcut_pairs import Pair, Pairs
-from slimvid.config import AnyTeacher, Section
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
@@ -37,7 +36,8 @@ from slimvid.nets.patchgan import ShortcutDiscriminator
 from slimvid.nets.shortcut import Form
 from slimvid.nets.shortcut_net import ShortcutGenerator, shortcut_spec
 from slimvid.runtime import Runtime
-from slimvid.teachers import loop, teacher_module
+from slimvid.settings import AnyTeacher, Section
+from slimvid.teachers import loop
 from slimvid.teachers.finish import seed_weights, train_to_artifact
 from slimvid.teachers.losses import gan, perceptual
 
@@ -75,9 +75,11 @@ class Options(Section):
         return spec
 
 
-def student_spec(settings: AnyTeacher, condition: ConditionSpec, options: Options) -> dict[str, Any]:
-    """The original with a block attached."""
-    return options.spec(teacher_module(settings).generator_spec(settings, condition))
+def student_spec(
+    settings: AnyTeacher, condition: ConditionSpec, options: Options, below: dict[str, Any]
+) -> dict[str, Any]:
+    """The translator below with a block attached."""
+    return options.spec(below)
 
 
 def compress(job: Job) -> None:

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from slimvid.compress import Job
 from slimvid.compress.frozen import FrozenTeacher
-from slimvid.config import AnyTeacher, Section
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
 from slimvid.nets.framewise import Drawn
 from slimvid.nets.vid2vid import Output
+from slimvid.settings import AnyTeacher, Section
 from slimvid.teachers import teacher_module
 from slimvid.teachers.sequences import Batch
 
@@ -28,8 +28,10 @@ class Options(Section):
     train: dict = Field(default_factory=dict, description="changes to the original's training settings")
 
 
-def student_spec(settings: AnyTeacher, condition: ConditionSpec, options: Options) -> dict[str, Any]:
-    """The original's spec with every width scaled (an even number of channels, at least 4)."""
+def student_spec(
+    settings: AnyTeacher, condition: ConditionSpec, options: Options, below: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The original's spec with every width scaled (an even number of channels, at least 4), over any row."""
     width = max(4, 2 * round(settings.width * options.width / 2))
     return teacher_module(settings).generator_spec(settings, condition, width=width)
 
@@ -42,7 +44,7 @@ def compress(job: Job) -> None:
     teacher_module(settings).fit(
         task=job.task,
         method=job.row,
-        spec=student_spec(settings, data.meta.condition, options),
+        spec=student_spec(settings, data.meta.condition, options, teacher.source.spec),
         settings=settings,
         plan=job.plan,
         data=data,

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from slimvid.config import TaskSettings
 from slimvid.data.clip import Clip
 from slimvid.data.condition import VOID, ConditionSpec
 from slimvid.data.footage import Shot, lazy_clips, rate, split_shots
 from slimvid.data.frames_io import PICTURES, Crop, check_numbering, list_files, read_ids, read_picture
 from slimvid.errors import SlimvidError
+from slimvid.settings import TaskSettings
 
 FPS = 15.0
 UNLABELLED = 11

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 
-from slimvid.config import TaskSettings
 from slimvid.data.clip import Clip
 from slimvid.data.condition import VOID, ConditionSpec
 from slimvid.data.footage import Shot, cut_shot, lazy_clips, rate
@@ -32,6 +31,7 @@ from slimvid.data.frames_io import (
 )
 from slimvid.data.layout import Item, Layout, clean, find_layout, find_pieces
 from slimvid.errors import SlimvidError
+from slimvid.settings import TaskSettings
 
 FPS = 17.0  # of the official sequences
 SEQUENCES = "leftImg8bit_sequence"

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from slimvid.config import TaskSettings
 from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.drawing import canny_edges, face_edges
 from slimvid.data.footage import Shot, lazy_clips, rate
 from slimvid.data.frames_io import Crop, read_landmarks, read_picture
 from slimvid.data.layout import Item, Layout, find_pieces
+from slimvid.settings import TaskSettings
 
 FPS = 30.0  # of most of FaceForensics' videos; frames as pictures do not say
 _FACE_WIDTHS = 2.5  # the vid2vid release crops a square of so many face widths

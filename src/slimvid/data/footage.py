@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from slimvid.config import TaskSettings
 from slimvid.data.clip import BODY_POINTS, Clip
 from slimvid.data.flow import clip_flow
 from slimvid.errors import SlimvidError
+from slimvid.settings import TaskSettings
 
 TRAIN_SHARE = 0.7
 SHORTEST = 4  # frames; shorter leftovers are dropped where a split has something longer

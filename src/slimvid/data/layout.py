@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slimvid.config import TaskSettings
 from slimvid.data.footage import Shot, cut_shot, split_shots
 from slimvid.data.frames_io import PICTURES, check_numbering, list_files, list_folders
 from slimvid.errors import SlimvidError
+from slimvid.settings import TaskSettings
 
 SUFFIXES = {"image": PICTURES, "landmarks": (".json", ".txt"), "openpose": (".json",)}
 

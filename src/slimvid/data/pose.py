@@ -10,12 +10,12 @@ from functools import partial
 
 import numpy as np
 
-from slimvid.config import TaskSettings
 from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.footage import lazy_clips, rate
 from slimvid.data.frames_io import Crop, read_densepose, read_openpose, read_picture
 from slimvid.data.layout import Item, Layout, find_pieces
+from slimvid.settings import TaskSettings
 
 FPS = 30.0  # of most dance videos; frames as pictures do not say
 

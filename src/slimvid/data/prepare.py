@@ -5,10 +5,10 @@ from importlib import import_module
 from itertools import chain
 from pathlib import Path
 
-from slimvid.config import TaskSettings
 from slimvid.data.clip import Clip
 from slimvid.data.store import TaskMeta, write_prepared
 from slimvid.errors import SlimvidError
+from slimvid.settings import TaskSettings
 
 # Each module has clips(settings) -> {"train": clips, "test": clips} and condition_spec(settings); those whose
 # frames or labels need a word more have task_facts(settings) -> fields of TaskMeta.

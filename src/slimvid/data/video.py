@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from slimvid.config import TaskSettings
 from slimvid.data.clip import Clip
 from slimvid.data.condition import VOID, ConditionSpec
 from slimvid.data.drawing import canny_edges, face_edges
@@ -30,6 +29,7 @@ from slimvid.data.frames_io import (
 )
 from slimvid.data.layout import clean
 from slimvid.errors import SlimvidError
+from slimvid.settings import TaskSettings
 
 CUT_LEAST = 16.0  # mean absolute difference of thumbnails, 0..255
 CUT_RATIO = 2.5  # ... and so many times the median of the differences around it

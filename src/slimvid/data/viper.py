@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from slimvid.config import TaskSettings
 from slimvid.data import cityscapes
 from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
@@ -37,6 +36,7 @@ from slimvid.data.frames_io import (
 from slimvid.data.layout import clean
 from slimvid.data.palette import exact_class, paint
 from slimvid.errors import SlimvidError
+from slimvid.settings import TaskSettings
 
 FPS = 15.0
 

@@ -10,12 +10,12 @@ from typing import Literal
 
 import numpy as np
 
-from slimvid.config import PlanSettings
 from slimvid.errors import SlimvidError
 from slimvid.infer.between import Key, dis, linear
 from slimvid.infer.keyframes import clip_rng
 from slimvid.infer.mci import mci
 from slimvid.infer.official import official_schedule
+from slimvid.settings import PlanSettings
 
 Mode = Literal["mci", "linear", "dis"]
 _BETWEEN: dict[str, Callable[[Key, Key], Iterator[np.ndarray]]] = {"linear": linear, "dis": dis}

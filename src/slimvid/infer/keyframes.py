@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from slimvid.config import PlanSettings
 from slimvid.errors import SlimvidError
 from slimvid.files import write_json
+from slimvid.settings import PlanSettings
 
 # Smoothing is a sum of at most `window` products: its rounding noise lies some orders below this share of
 # the curve's largest value, and no real motion does.

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from math import exp
 from typing import TYPE_CHECKING
 
-from slimvid.config import PlanSettings
 from slimvid.errors import SlimvidError
+from slimvid.settings import PlanSettings
 
 if TYPE_CHECKING:
     from torch import Tensor

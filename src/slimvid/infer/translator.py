@@ -17,11 +17,11 @@ import torch
 
 from slimvid import artifact, nets
 from slimvid.artifact import Artifact
-from slimvid.config import PlanSettings
 from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
 from slimvid.nets.quick import quicken
 from slimvid.runtime import Runtime, resolve
+from slimvid.settings import PlanSettings
 
 if TYPE_CHECKING:
     from slimvid.measure.cost import Cost
@@ -52,7 +52,11 @@ class Translator:
         return self.net.past if self.first == "real" else 0
 
     def draw(
-        self, conditions: Iterable[np.ndarray], *, first_frames: Sequence[np.ndarray] = ()
+        self,
+        conditions: Iterable[np.ndarray],
+        *,
+        first_frames: Sequence[np.ndarray] = (),
+        in_full: list[int] | None = None,
     ) -> Iterator[np.ndarray]:
         """Draw a frame for every condition, in order, with no look-ahead.
 
@@ -61,6 +65,8 @@ class Translator:
         Args:
             conditions: float32 C x H x W in [0, 1], one per frame to draw; all of one size.
             first_frames: true frames uint8 H x W x 3, as many as ``given``; they come out unchanged.
+            in_full: the numbers of frames that the whole network drew are added to it, each before its frame
+                comes out; frames of a shortcut are left out, and so are given ones.
 
         Yields:
             uint8 H x W x 3 RGB.
@@ -80,9 +86,12 @@ class Translator:
                 rollout.prime(tensor, to_tensor(first_frames[index]).to(self.runtime.device))
                 yield first_frames[index]
                 continue
+            shortcuts = getattr(rollout, "shortcut_frames", 0)
             with torch.inference_mode(), self.runtime.autocast():
                 image = rollout.step(tensor).image.float()
             rollout.push(image)
+            if in_full is not None and getattr(rollout, "shortcut_frames", 0) == shortcuts:
+                in_full.append(index)
             yield to_picture(image)
 
     def rollout(self, height: int, width: int) -> Any:

@@ -162,17 +162,18 @@ def cycle_mean(full: float, shortcut: float, interval: int) -> float:
     return (full + (interval - 1) * shortcut) / interval
 
 
-def measure_cost(artifact: Path, prepared: Path, keyframes: Path | None, out: Path) -> None:
+def measure_cost(artifact: Path, prepared: Path, drawn: Path | None, out: Path) -> None:
     """Write ``cost.json`` of an artifact at the size of a prepared task.
 
     Args:
         artifact: folder of ``translator.json``.
         prepared: the task's prepared store: frame size, and the test clips that the mean is over.
-        keyframes: the key-frame file of a plan of key-frames, else None.
+        drawn: which frames the whole network draws: the key-frame file of a plan of key-frames, what
+            ``translate`` wrote beside the frames of a shortcut plan, else None.
         out: the JSON document to write.
 
     Raises:
-        SlimvidError: a key-frame plan without its key-frame file, or an input file that does not fit.
+        SlimvidError: a plan that skips frames without that file, or an input file that does not fit.
     """
     from slimvid import artifact as artifacts
     from slimvid import nets
@@ -183,7 +184,7 @@ def measure_cost(artifact: Path, prepared: Path, keyframes: Path | None, out: Pa
     found = artifacts.read(artifact)
     task = PreparedTask(prepared)
     lengths = {clip.name: clip.length for clip in task.clips("test")}
-    keys = _keys(found.plan, lengths, keyframes, artifact)
+    keys = _keys(found.plan, lengths, drawn, artifact)
     with shapes_only():
         module = nets.build(found.spec)
     size = {"height": task.meta.height, "width": task.meta.width}
@@ -202,7 +203,10 @@ def _under_plan(
 ) -> Cost:
     """Cost of the module under a plan over ``frames`` frames, of which ``keys`` are drawn per clip."""
     if plan.get("kind") == "shortcut":
-        return shortcut_cost(module, **size, share=_full_share(plan))
+        given = len(keys) * module.past if plan.get("first") == "real" else 0
+        share = sum(map(len, keys.values())) / (frames - given)
+        cost = shortcut_cost(module, **size, share=lambda full, shortcut: share)
+        return replace(cost, macs=cost.macs * (1 - given / frames))
     first = plan.get("first", "zero")
     given = module.past if first == "real" else 0
     drawn = sum(index >= given for indices in keys.values() for index in indices)
@@ -210,28 +214,22 @@ def _under_plan(
     return translator_cost(module, **size, key_fraction=drawn / frames, first_fraction=starts)
 
 
-def _full_share(plan: dict[str, Any]) -> Callable[[float, float], float]:
-    """What a shortcut plan's interval or budget says about the share of full frames."""
-    from slimvid.config import PlanSettings
-    from slimvid.infer.shortcut import full_share
-
-    settings = PlanSettings(**{k: v for k, v in plan.items() if k in PlanSettings.model_fields})
-    return lambda full, shortcut: full_share(settings, full=full, shortcut=shortcut)
-
-
 def _keys(
-    plan: dict[str, Any], lengths: dict[str, int], keyframes: Path | None, artifact: Path
+    plan: dict[str, Any], lengths: dict[str, int], drawn: Path | None, artifact: Path
 ) -> dict[str, Sequence[int]]:
-    """Per clip, the frames that the plan draws."""
+    """Per clip, the frames that the whole network draws under the plan."""
     from slimvid.files import read_json
 
-    if plan.get("kind", "every_frame") != "keyframes":
+    if plan.get("kind", "every_frame") == "every_frame":
         return {name: range(length) for name, length in lengths.items()}
-    if keyframes is None:
-        raise SlimvidError(f"{artifact}: its plan draws key-frames only; give the key-frame file of the plan")
-    clips = read_json(keyframes).get("clips", {})
+    if drawn is None:
+        raise SlimvidError(
+            f"{artifact}: its plan draws some frames only in full; give the key-frame file of the plan, or "
+            "what `translate` wrote beside the frames"
+        )
+    clips = read_json(drawn).get("clips", {})
     if set(clips) != set(lengths):
-        raise SlimvidError(f"{keyframes}: holds other clips than the prepared task; select key-frames again")
+        raise SlimvidError(f"{drawn}: holds other clips than the prepared task; make it again")
     return clips
 
 

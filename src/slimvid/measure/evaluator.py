@@ -32,7 +32,7 @@ from slimvid.measure.video_stats import warping_error
 from slimvid.runtime import set_threads
 
 if TYPE_CHECKING:
-    from slimvid.config import MeasureSettings
+    from slimvid.settings import MeasureSettings
 
 FORMAT = 1
 DOCUMENT, WEIGHTS = "evaluator.json", "weights.safetensors"

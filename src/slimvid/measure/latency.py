@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from slimvid.config import MeasureSettings
 from slimvid.data.store import PreparedTask
 from slimvid.files import write_json
 from slimvid.infer.translator import Translator, load, to_tensor
+from slimvid.settings import MeasureSettings
 
 
 def measure_latency(

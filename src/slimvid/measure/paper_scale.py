@@ -5,7 +5,7 @@ loader makes of a 1280x720 video, and what is used here.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from slimvid.errors import SlimvidError
 
 if TYPE_CHECKING:
-    from slimvid.config import AnyTeacher
     from slimvid.data.condition import ConditionSpec
+    from slimvid.settings import AnyTeacher
 
 VID2VID = {"sketch2face": (512, 512), "segmentation2city": (256, 512), "pose2body": (512, 448)}
 RECYCLEGAN = {"viper2city": (256, 512), "viper2label": (256, 256), "label2viper": (256, 256)}
@@ -42,7 +42,7 @@ def paper_condition(task: str) -> "ConditionSpec":
 
 def paper_settings(task: str) -> "AnyTeacher":
     """The originals' own settings, those of the config's defaults; streets have the foreground branch."""
-    from slimvid.config import RecycleGANSettings, TeacherSettings
+    from slimvid.settings import RecycleGANSettings, TeacherSettings
 
     if task in RECYCLEGAN:
         return RecycleGANSettings(iterations=1)
@@ -53,7 +53,7 @@ def paper_settings(task: str) -> "AnyTeacher":
 class PaperScale:
     """Cost at the paper's size: MACs in 1e9, parameters and bytes in 1e6.
 
-    macs_g: true, of one generated frame, or for a shortcut translator the mean over the paper's interval.
+    macs_g: true, of one generated frame, or for a shortcut translator the mean over full and other frames.
     macs_g_thop, params_m_thop: of one generated (there: shortcut) frame, as published.
     """
 
@@ -66,24 +66,33 @@ class PaperScale:
     params_m_thop: float
 
 
-def spec(task: str, method: str, *, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+Recipe = tuple[str, Mapping[str, Any]]
+"""A method and its options."""
+
+
+def spec(
+    task: str, method: str, *, options: Mapping[str, Any] | None = None, over: Sequence[Recipe] = ()
+) -> dict[str, Any]:
     """Architecture spec of a method's network at full size.
 
     Args:
         task: a key of ``SIZES``.
         method: "original", or the name of a module in ``slimvid.compress``.
         options: that method's options, as in the config.
+        over: what was done to the original before, first step first.
 
     Raises:
         SlimvidError: unknown task or method, or options that the method refuses.
     """
     if task not in SIZES:
         raise SlimvidError(f"task {task!r}: no paper-scale size; known are {', '.join(SIZES)}")
-    settings, condition = paper_settings(task), paper_condition(task)
     if method == "original":
         from slimvid.teachers import teacher_module
 
-        return teacher_module(settings).generator_spec(settings, condition)
+        settings = paper_settings(task)
+        return teacher_module(settings).generator_spec(settings, paper_condition(task))
+    *rest, (last, its) = [("original", None), *over]
+    below = spec(task, last, options=its, over=rest[1:])
     name = f"slimvid.compress.{method}"
     if not method.isidentifier() or find_spec(name) is None:
         raise SlimvidError(f"method {method!r}: there is no module {name}; see docs/adding_a_method.md")
@@ -91,31 +100,43 @@ def spec(task: str, method: str, *, options: Mapping[str, Any] | None = None) ->
 
     module = import_module(name)
     chosen = check(module.Options, dict(options or {}), origin=f"method {method}: options")
-    return module.student_spec(settings, condition, chosen)
+    return module.student_spec(paper_settings(task), paper_condition(task), chosen, below)
 
 
-def paper_scale(task: str, method: str, *, options: Mapping[str, Any] | None = None) -> PaperScale | None:
+def paper_scale(
+    task: str,
+    method: str,
+    *,
+    options: Mapping[str, Any] | None = None,
+    over: Sequence[Recipe] = (),
+    full_share: float | None = None,
+) -> PaperScale | None:
     """Count a method's network at its paper's size, on the meta device (about a second).
 
-    Arguments and errors as in ``spec``; None for a task that has no paper size.
+    Other arguments and errors as in ``spec``; None for a task that has no paper size.
+
+    Args:
+        full_share: share of full frames in a shortcut translator's mean; none: the paper's, 1 / alpha.
     """
     if task not in SIZES:
         return None
-    return _counted(task, method, json.dumps(dict(options or {}), sort_keys=True, default=str))
+    recipes = [*over, (method, options or {})]
+    return _counted(task, json.dumps(recipes, sort_keys=True, default=str), full_share)
 
 
 @cache
-def _counted(task: str, method: str, options: str) -> PaperScale:
+def _counted(task: str, recipes: str, full_share: float | None) -> PaperScale:
     from slimvid import nets
     from slimvid.measure.cost import GIGA, MEGA, shortcut_cost, translator_cost
     from slimvid.measure.trace import shapes_only
 
     height, width = SIZES[task]
-    architecture = spec(task, method, options=json.loads(options))
+    *over, (method, options) = json.loads(recipes)
+    architecture = spec(task, method, options=options, over=over)
     with shapes_only():
         module = nets.build(architecture)
     if architecture["kind"] == "shortcut":
-        share = 1 / ALPHA.get(task, DEFAULT_ALPHA)
+        share = full_share or 1 / ALPHA.get(task, DEFAULT_ALPHA)
         cost = shortcut_cost(module, height=height, width=width, share=lambda full, shortcut: share)
     else:
         cost = translator_cost(module, height=height, width=width)

@@ -24,7 +24,7 @@ from slimvid.measure.resample import clip_draws, interval, mean_replicates
 from slimvid.measure.segmenter import mean_iou
 
 if TYPE_CHECKING:
-    from slimvid.config import MeasureSettings
+    from slimvid.settings import MeasureSettings
 
 BOOTSTRAP_SEED = 0  # one for all rows: the draws must be the same clips
 _STATISTICS = ("warp_error", "sharpness_ratio", "temporal_difference_ratio", "flicker")

@@ -22,7 +22,7 @@ from slimvid.files import sha256_file
 if TYPE_CHECKING:
     from torch import nn
 
-    from slimvid.config import MeasureSettings
+    from slimvid.settings import MeasureSettings
 
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 I3D_SHA256 = "bec6519f66ea534e953026b4ae2c65553c17bf105611c746d904657e5860a5e2"

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from slimvid.config import PlanSettings
+from slimvid.settings import PlanSettings
 
 # joined by a no-break space: a line must not begin with an arrow
 ARROWS = {"lower": "\N{NO-BREAK SPACE}↓", "higher": "\N{NO-BREAK SPACE}↑", None: ""}

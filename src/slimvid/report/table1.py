@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slimvid.config import Config, TaskSettings
+from slimvid.config import Config
 from slimvid.files import atomic_path
 from slimvid.report import columns as c
 from slimvid.report import published
 from slimvid.report.measures import Measures, Row, read_measures, rows
+from slimvid.settings import TaskSettings
 
 if TYPE_CHECKING:
     import pandas
@@ -86,7 +87,7 @@ def _measured(config: Config, row: Row, layout: list[str]) -> dict[str, Any]:
         "task": row.task,
         "teacher": config.teacher_settings(row.task).teacher,
         "method": row.method,
-        "plan": c.plan_label(config.plan_of(row.method)),
+        "plan": c.plan_label(config.plan_of(row.task, row.method)),
         "seeds": str(row.seeds),
         "evaluator": row.protocol("quality", "evaluator", ""),
         "data": row.protocol("quality", "data") or source_of(config.tasks[row.task]),
@@ -134,9 +135,9 @@ def _paper_scale(config: Config, row: Row, counted: PaperScaleOf) -> dict[str, A
     """Cost of a row's network at the paper's size; empty where the paper has no such network."""
     from slimvid.measure.conventions import rounded
 
-    settings = None if row.method == "original" else config.methods[row.method]
-    method, options = (settings.method, settings.options) if settings else ("original", None)
-    cost = counted(row.task, method, options=options)
+    *over, (method, options) = [("original", {}), *config.recipes(row.task, row.method)]
+    full_share = row.mean.get("full_frame_share")
+    cost = counted(row.task, method, options=options, over=over[1:], full_share=full_share)
     if cost is None:
         return {}
     share = row.protocol("cost", "key_fraction", 1.0)
@@ -147,10 +148,10 @@ def _paper_scale(config: Config, row: Row, counted: PaperScaleOf) -> dict[str, A
     }
 
 
-def _count(task: str, method: str, *, options: Mapping[str, Any] | None) -> "PaperScale | None":
+def _count(task: str, method: str, **how: Any) -> "PaperScale | None":
     from slimvid.measure.paper_scale import paper_scale  # imports torch
 
-    return paper_scale(task, method, options=options)
+    return paper_scale(task, method, **how)
 
 
 def to_csv(frame: "pandas.DataFrame") -> str:

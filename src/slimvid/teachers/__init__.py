@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from slimvid.config import AnyTeacher
+    from slimvid.settings import AnyTeacher
 
 
 def teacher_module(settings: "AnyTeacher") -> ModuleType:

@@ -23,7 +23,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from slimvid.config import RecycleGANSettings
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
@@ -33,6 +32,7 @@ from slimvid.nets.patchgan import PatchGan
 from slimvid.nets.resnet import resnet_spec
 from slimvid.nets.warp import warp
 from slimvid.runtime import Runtime
+from slimvid.settings import RecycleGANSettings
 from slimvid.teachers import loop
 from slimvid.teachers.content import content_loss
 from slimvid.teachers.finish import seed_weights, train_to_artifact

@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from slimvid.config import TeacherSettings
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
@@ -27,6 +26,7 @@ from slimvid.nets.discriminators import MultiScaleDiscriminator, temporal_discri
 from slimvid.nets.vid2vid import FLOW_SCALE, Output
 from slimvid.nets.warp import warp
 from slimvid.runtime import Runtime
+from slimvid.settings import TeacherSettings
 from slimvid.teachers import loop
 from slimvid.teachers.finish import seed_weights, train_to_artifact
 from slimvid.teachers.losses import feature_matching, gan, masked_l1, perceptual

@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from slimvid.config import TaskSettings
 from slimvid.data.prepare import prepare
 from slimvid.data.store import PreparedTask
 from slimvid.data.worlds import city, city_game, clips, condition_spec, task_facts
 from slimvid.data.worlds.city_street import LABEL, PALETTE
+from slimvid.settings import TaskSettings
 
 
 def settings(translation, **changes) -> TaskSettings:

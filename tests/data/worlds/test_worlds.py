@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from slimvid.config import TaskSettings
 from slimvid.data.drawing import face_region
 from slimvid.data.worlds import clips, condition_spec
 from slimvid.errors import SlimvidError
+from slimvid.settings import TaskSettings
 
 WORLDS = ("face", "city", "body")
 

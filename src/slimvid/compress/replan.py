@@ -1,0 +1,55 @@
+"""The same network under another plan: nothing is trained.
+
+With ``over: <row>`` that row's artifact is written anew with this row's plan: another interval of a Shortcut
+block, a budget in place of it, other key-frames or another interpolation for Fast-Vid2Vid's student.
+"""
+
+import shutil
+from typing import Any
+
+from slimvid import artifact
+from slimvid.compress import Job
+from slimvid.data.condition import ConditionSpec
+from slimvid.errors import SlimvidError
+from slimvid.runtime import code_revision
+from slimvid.settings import AnyTeacher, Section
+
+CURVES = "curves.parquet"
+
+
+class Options(Section):
+    """It has none."""
+
+
+def student_spec(
+    settings: AnyTeacher, condition: ConditionSpec, options: Options, below: dict[str, Any]
+) -> dict[str, Any]:
+    """The network below."""
+    return below
+
+
+def compress(job: Job) -> None:
+    """Copy the artifact below with ``job.plan``, its loss curves beside it."""
+    job.parse(Options)
+    below = artifact.read(job.teacher)
+    own, wanted = below.plan.get("kind", "every_frame"), job.plan["kind"]
+    if "shortcut" in (own, wanted) and own != wanted:
+        raise SlimvidError(
+            f"methods.{job.row}.plan: kind {wanted!r}, the row below has {own!r}; a shortcut plan and a "
+            "network with a Shortcut block need each other"
+        )
+    artifact.save(
+        job.out,
+        task=job.task,
+        method=job.row,
+        spec=below.spec,
+        plan={**job.plan, **({"first": below.plan["first"]} if "first" in below.plan else {})},
+        condition=below.condition,
+        provenance={
+            **{k: v for k, v in below.provenance.items() if k != "weights_sha256"},
+            "replanned": below.method,
+            "code": code_revision(),
+        },
+        state=below.module().state_dict(),
+    )
+    shutil.copyfile(job.teacher / CURVES, job.out / CURVES)

@@ -1,0 +1,219 @@
+"""The sections of the configuration: every key with its type, limits, default and meaning."""
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TaskSettings(Section):
+    """One task: where its clips come from and the size they are prepared at."""
+
+    source: Literal["world", "video", "cityscapes", "face", "pose", "camvid", "viper"]
+    teacher: Literal["vid2vid", "recyclegan"] = Field("vid2vid", description="which original translates it")
+    world: Literal["face", "city", "body"] | None = Field(None, description="procedural world to render")
+    translation: Literal["game2camera", "game2label", "label2game"] | None = Field(
+        None, description="city world, viper: from which look of a scene into which; none: from label maps"
+    )
+    path: Path | None = Field(None, description="video file, folder of frames, or dataset root")
+    path_target: Path | None = Field(None, description="viper, game2camera: the Cityscapes root")
+    height: int = Field(ge=32, le=2048)
+    width: int = Field(ge=32, le=4096)
+    fps: float | None = Field(None, gt=0, description="frame rate; none: the file's own, worlds: 15")
+    seed: int = Field(0, ge=0, description="worlds: everything rendered follows from it")
+    clip_frames: int = Field(30, ge=4, description="longer footage is cut into clips of this length")
+    train_clips: int = Field(8, ge=1, description="worlds: how many clips to render")
+    test_clips: int = Field(4, ge=1, description="worlds: how many held-out clips (other identities)")
+    train_frames: tuple[int, int] | None = Field(None, description="one video: frames [a, b) to train on")
+    test_frames: tuple[int, int] | None = Field(None, description="one video: frames [a, b) to test on")
+    stride: int = Field(1, ge=1, description="take every n-th frame of the footage")
+    canny: tuple[int, int] = Field((100, 200), description="Canny thresholds for edges computed from frames")
+    landmarks: Path | None = Field(None, description="video: folder of 68-landmark JSON files, one a frame")
+    labels: Path | None = Field(None, description="video: folder of label maps (PNG ids), one a frame")
+    poses: Path | None = Field(None, description="video: folder of OpenPose JSON files, one a frame")
+    label_names: tuple[str, ...] = Field((), description="video with labels: the classes, in id order")
+    foreground: tuple[str, ...] = Field((), description="classes drawn by the foreground branch")
+    distance_maps: bool = Field(False, description="edges with landmarks: add vid2vid's 14 distance maps")
+    instances: bool = Field(True, description="labels: add the instance-boundary channel where ids exist")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _worlds_have_a_rate(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("source") == "world" and values.get("fps") is None:
+            return {**values, "fps": 15.0}
+        return values
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TaskSettings":
+        if self.source == "world" and self.world is None:
+            raise ValueError("source 'world' needs `world: face|city|body`")
+        if self.source != "world" and self.path is None:
+            raise ValueError(f"source {self.source!r} needs `path:`")
+        if self.source == "viper" and self.translation is None:
+            raise ValueError("source 'viper' needs `translation: game2camera|game2label|label2game`")
+        if self.translation is not None and self.source != "viper" and self.world != "city":
+            raise ValueError("`translation:` is for source 'viper' and for `world: city`")
+        if self.source == "viper" and (self.translation == "game2camera") != (self.path_target is not None):
+            raise ValueError("`path_target:` is the other domain of source 'viper' with game2camera, only")
+        for name in ("train_frames", "test_frames"):
+            span = getattr(self, name)
+            if span is not None and not 0 <= span[0] < span[1]:
+                raise ValueError(f"{name} must be [first, past-the-last] with first < past-the-last")
+        return self
+
+
+class TeacherSettings(Section):
+    """Training of a vid2vid original. Defaults are the paper's (Wang et al. 2018), sizes the profile's."""
+
+    teacher: ClassVar[str] = "vid2vid"  # its module in slimvid.teachers
+
+    width: int = Field(128, ge=4, description="ngf: channels after the first convolution")
+    downs: int = Field(3, ge=1, le=5, description="down-samplings (vid2vid: 3)")
+    blocks: int = Field(9, ge=2, description="residual blocks; about half before the sum (vid2vid: 9)")
+    past: int = Field(2, ge=1, description="previous frames the generator sees (vid2vid: tG-1 = 2)")
+    norm: Literal["batch", "instance"] = "batch"
+    foreground: bool = Field(False, description="separate foreground branch (vid2vid --fg; label tasks)")
+    first: Literal["real", "zero", "generator"] = Field(
+        "zero", description="first frames: true ones, none (zeros), or drawn by a first-frame generator"
+    )
+    iterations: int = Field(ge=1)
+    batch: int = Field(1, ge=1)
+    sequence: int = Field(4, ge=2, description="frames unrolled per iteration at the start")
+    sequence_max: int = Field(16, ge=2, description="the length doubles up to this")
+    sequence_doubles_every: int = Field(0, ge=0, description="iterations between doublings; 0: never")
+    lr: float = Field(2e-4, gt=0)
+    decay_from: float = Field(0.5, ge=0, le=1, description="share of the run after which lr falls to 0")
+    disc_width: int = Field(64, ge=4, description="ndf")
+    disc_scales: int = Field(2, ge=1, le=4, description="num_D: 3 for faces, 2 for streets")
+    temporal_scales: int = Field(2, ge=0, le=4, description="temporal discriminators, strides 3^s")
+    lambda_feat: float = Field(10.0, ge=0, description="feature matching and VGG")
+    lambda_flow: float = Field(10.0, ge=0, description="flow, warped frame")
+    lambda_l1: float = Field(
+        0.0, ge=0, description="extra L1 to the truth (0 in vid2vid; short runs need it: stated in artifacts)"
+    )
+    vgg: Path | None = Field(None, description="VGG-19 weights file (torchvision); none: perceptual loss off")
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    save_every: int = Field(100, ge=1, description="iterations between resume states")
+
+    @property
+    def given(self) -> int:
+        """True first frames that a stream of this original needs."""
+        return self.past if self.first == "real" else 0
+
+
+Pair = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
+
+
+class RecycleGANSettings(Section):
+    """Training of an Unsupervised RecycleGAN original (Wang et al. 2022); defaults are viper2city's.
+
+    Pairs of weights belong to (source, target): "source" is the domain of the task's conditions.
+    """
+
+    teacher: ClassVar[str] = "recyclegan"  # its module in slimvid.teachers
+    given: ClassVar[int] = 0  # true first frames that a stream of this original needs
+
+    width: int = Field(64, ge=4, description="ngf: channels after the first convolution")
+    blocks: int = Field(6, ge=1, description="residual blocks")
+    iterations: int = Field(ge=1)
+    batch: int = Field(1, ge=1)
+    lr: float = Field(2e-4, gt=0)
+    decay_from: float = Field(1.0, ge=0, le=1, description="share of the run after which lr falls; 1: never")
+    disc_width: int = Field(64, ge=4, description="ndf")
+    disc_layers: int = Field(3, ge=1, le=5, description="strided layers of the PatchGAN (3: 70 pixels)")
+    lambda_unsup_cycle: Pair = Field((10.0, 10.0), description="there, moved, and back = the moved frame")
+    lambda_spatial: Pair = Field((10.0, 10.0), description="translation of the moved = moved translation")
+    lambda_cycle: Pair = Field((0.0, 0.0), description="there and back, without motion")
+    lambda_content: Pair = Field((1.0, 1.0), description="VGG features of frame and translation; needs `vgg`")
+    motion: float = Field(8.0, ge=0, description="deviation of the synthetic flow, pixels at 256 rows")
+    shift: int = Field(10, ge=0, description="largest common shift of the synthetic flow, pixels at 256 rows")
+    noise: float = Field(0.001, ge=0, description="noise added to moved frames; images are in [-1, 1]")
+    enlarge: int = Field(30, ge=0, description="frames are enlarged by this, pixels at 256 rows, and cropped")
+    vgg: Path | None = Field(None, description="AdaIN's vgg_normalised weights; none: content loss off")
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    save_every: int = Field(100, ge=1, description="iterations between resume states")
+
+
+AnyTeacher = TeacherSettings | RecycleGANSettings
+
+
+class PlanSettings(Section):
+    """How a clip is walked at inference."""
+
+    kind: Literal["every_frame", "keyframes", "shortcut"] = "every_frame"
+    strategy: Literal["motion", "fixed", "random"] = Field("motion", description="how key-frames are chosen")
+    window: int = Field(3, ge=1, description="smoothing window of the motion curve (Fast-Vid2Vid: 3)")
+    max_gap: int | None = Field(None, ge=1, description="never further apart than this; none: no cap")
+    interpolation: Literal["mci", "linear", "dis"] = "mci"
+    timing: Literal["exact", "official"] = Field(
+        "exact", description="true time stamps, or the release's mis-timing for the record"
+    )
+    max_interval: int | None = Field(
+        None, ge=1, description="shortcut: frames from one reference to the next, at most (the paper: 3 or 6)"
+    )
+    budget_macs_g: float | None = Field(
+        None, gt=0, description="shortcut, adaptive: mean true MACs per frame that may be spent, 1e9"
+    )
+    budget_interval: float | None = Field(
+        None, ge=1, description="shortcut, adaptive: may spend what a constant interval of this length would"
+    )
+
+    @model_validator(mode="after")
+    def _shortcut(self) -> "PlanSettings":
+        given = [
+            n for n in ("max_interval", "budget_macs_g", "budget_interval") if getattr(self, n) is not None
+        ]
+        if given and self.kind != "shortcut":
+            raise ValueError(f"{given[0]} belongs to the plan `kind: shortcut`")
+        if not given and self.kind == "shortcut":
+            raise ValueError("kind shortcut needs max_interval (constant), or a budget (adaptive)")
+        if "budget_macs_g" in given and "budget_interval" in given:
+            raise ValueError("give budget_macs_g or budget_interval, not both")
+        return self
+
+
+class RowChanges(Section):
+    """What a row does differently on some tasks."""
+
+    plan: dict[str, Any] = Field(default_factory=dict)
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class MethodSettings(Section):
+    """One row of the comparison: `method` names the module in slimvid.compress, which validates `options`."""
+
+    method: Name
+    over: Name | None = Field(None, description="row that it compresses; none: the original")
+    plan: PlanSettings = PlanSettings()
+    options: dict[str, Any] = Field(default_factory=dict, description="validated by the method's module")
+    per: dict[Name, RowChanges] = Field(
+        default_factory=dict, description="changes by kind of original, or by task (which wins)"
+    )
+    teachers: tuple[Name, ...] = Field((), description="kinds of original that it applies to; none: all")
+
+
+class MeasureSettings(Section):
+    """Protocols of the measures."""
+
+    window: int = Field(16, ge=4, description="frames of an RFVD-4 sample")
+    window_stride: int = Field(4, ge=1)
+    segmenter_iterations: int = Field(200, ge=1)
+    latency_frames: int = Field(60, ge=4)
+    latency_warmup: int = Field(5, ge=0)
+    bootstrap: int = Field(200, ge=0, description="paired bootstrap repeats over clips")
+    inception: Path | None = Field(None, description="pt_inception-2015-12-05 weights: adds standard FID")
+    i3d: Path | None = Field(None, description="i3d_torchscript.pt: adds standard FVD")
+    fcn: Path | None = Field(None, description="FCN-8s of Viper's classes: FCN-scores of real label2viper")
+
+
+class TableSettings(Section):
+    """Rows of a table: every method on every task that it applies to."""
+
+    tasks: tuple[Name, ...] = Field(min_length=1)
+    methods: tuple[Name, ...] = Field(min_length=1, description="rows; 'original' is the teacher")

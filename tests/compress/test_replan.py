@@ -1,0 +1,93 @@
+"""Another plan for a network that is there."""
+
+import json
+
+import numpy as np
+import pytest
+
+import slimvid
+from slimvid import artifact
+from slimvid.compress import compress
+from slimvid.data.store import FrameArchive, PreparedTask
+from slimvid.errors import SlimvidError
+from slimvid.infer.translate import translate
+from slimvid.nets import build
+from slimvid.nets.shortcut_net import shortcut_spec
+from slimvid.settings import MethodSettings
+from slimvid.teachers.finish import seed_weights
+
+
+@pytest.fixture
+def block(tiny_teacher, tiny_task, tmp_path):
+    """The tiny original with an untrained block, and curves as a training leaves them."""
+    below = artifact.read(tiny_teacher)
+    spec = shortcut_spec(below.spec)
+    seed_weights(0)
+    net = build(spec)
+    net.teacher.load_state_dict(below.module().state_dict())
+    artifact.save(
+        tmp_path / "block",
+        task="tiny",
+        method="shortcut",
+        spec=spec,
+        plan={"kind": "shortcut", "max_interval": 3, "first": "zero"},
+        condition=PreparedTask(tiny_task).meta.condition.to_dict(),
+        provenance={"seed": 4},
+        state=net.state_dict(),
+    )
+    (tmp_path / "block" / "curves.parquet").write_bytes(b"curves")
+    return tmp_path / "block"
+
+
+@pytest.fixture
+def replan(block, tiny_task, tiny_settings, cpu, tmp_path):
+    def go(options=None, **plan):
+        compress(
+            task="tiny",
+            row="often",
+            settings=MethodSettings(method="replan", over="shortcut", plan=plan, options=options or {}),
+            teacher_settings=tiny_settings,
+            seed=4,
+            prepared=tiny_task,
+            teacher=block,
+            out=tmp_path / "often",
+            runtime=cpu,
+        )
+        return tmp_path / "often"
+
+    return go
+
+
+def test_the_network_stays_and_the_plan_changes(block, replan):
+    path = replan(kind="shortcut", max_interval=2)
+    document = json.loads((path / "translator.json").read_text())
+    assert document["plan"] == {**document["plan"], "kind": "shortcut", "max_interval": 2, "first": "zero"}
+    assert document["method"] == "often" and document["provenance"]["replanned"] == "shortcut"
+    assert document["provenance"]["seed"] == 4
+    assert (path / "weights.safetensors").read_bytes() == (block / "weights.safetensors").read_bytes()
+    assert (path / "curves.parquet").read_bytes() == b"curves"
+
+
+def test_it_is_walked_by_the_new_plan_and_says_which_frames_were_full(replan, tiny_task, tmp_path):
+    path = replan(kind="shortcut", max_interval=4)
+    translate(path, tiny_task, None, tmp_path / "f.arrow", tmp_path / "full.json", device="cpu")
+    full = json.loads((tmp_path / "full.json").read_text())
+    assert full["clips"] == {"test0": [0, 4, 8]} and full["fraction"] == 0.3
+    translator = slimvid.load(path, device="cpu")
+    data = PreparedTask(tiny_task)
+    streamed = translator.stream(data.condition("test", "test0", i) for i in range(10))
+    drawn = FrameArchive(tmp_path / "f.arrow")
+    assert all(np.array_equal(frame, drawn.frame("test0", i)) for i, frame in enumerate(streamed))
+
+
+def test_a_budget_takes_the_place_of_the_interval(replan, tiny_task, tmp_path):
+    path = replan(kind="shortcut", budget_interval=2.5)
+    translate(path, tiny_task, None, tmp_path / "f.arrow", tmp_path / "full.json", device="cpu")
+    assert 0 < json.loads((tmp_path / "full.json").read_text())["fraction"] <= 0.4
+
+
+def test_plans_that_the_network_cannot_follow_are_refused(replan):
+    with pytest.raises(SlimvidError, match="kind 'keyframes', the row below has 'shortcut'"):
+        replan(kind="keyframes")
+    with pytest.raises(SlimvidError, match=r"methods\.often\.options\.width"):
+        replan({"width": 1}, kind="shortcut", max_interval=2)
