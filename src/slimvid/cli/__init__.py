@@ -1,0 +1,55 @@
+"""The command line: one command per step of the workflow, each runnable without the workflow too.
+
+A step finds its files through :mod:`slimvid.paths`, relative to the working directory. Everything heavy is
+imported by the step that needs it, so that ``slimvid --help`` answers at once. ``steps`` has what makes rows,
+``tables`` what shows them.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import typer
+
+from slimvid.cli import steps, tables
+from slimvid.errors import SlimvidError
+
+app = typer.Typer(
+    help="Compress video-to-video translation GANs and prove what the compression cost.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.add_typer(steps.app)
+app.add_typer(tables.app)
+app.add_typer(tables.cost_app, name="cost")
+app.add_typer(tables.bench_app, name="bench")
+
+
+def main() -> None:
+    """Entry point of the ``slimvid`` command: a SlimvidError becomes one line on stderr and status 1."""
+    # Before NumPy is imported: its linear algebra with two threads made the bootstrap six times dearer. Torch
+    # gets the config's `threads`. Snakemake exports a job's share of --cores here, which is neither.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        app()
+    except SlimvidError as error:
+        print(f"slimvid: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from slimvid import __version__
+
+    print(__version__)
+
+
+@app.command()
+def sync() -> None:
+    """Reconcile DVC and Snakemake after a direct run of one of them, or after `dvc pull`."""
+    from slimvid.sync import sync as run
+
+    print(run(Path.cwd()))

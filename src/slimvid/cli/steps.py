@@ -1,0 +1,201 @@
+"""The commands that make a row: data, trainings, frames, measures."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from slimvid import paths
+from slimvid.cli.options import (
+    ConfigFiles,
+    LogFile,
+    Method,
+    Seed,
+    Task,
+    drawn,
+    frames,
+    job,
+    keyframes,
+    plan,
+    section,
+)
+
+if TYPE_CHECKING:
+    from slimvid.config import Config
+    from slimvid.runtime import Runtime
+
+app = typer.Typer()
+
+
+@contextmanager
+def training(config: "Config", *, precision: str) -> Iterator["Runtime"]:
+    """Where a training runs; under torchrun, as one of its processes."""
+    from dataclasses import replace
+
+    from slimvid.runtime import resolve
+    from slimvid.teachers.distributed import group
+
+    runtime = resolve(device=config.device, precision=precision, threads=config.threads)
+    with group(runtime.device) as device:
+        yield replace(runtime, device=device)
+
+
+@app.command()
+def prepare(task: Task, config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Render or read a task's clips into the prepared store."""
+    with job(config, log) as settings:
+        from slimvid.data.prepare import prepare as run
+
+        run(task, section(settings.tasks, task, "tasks"), paths.prepared(task))
+
+
+@app.command()
+def train_evaluator(task: Task, config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Train the evaluator (segmenter or key-point net) that measures a task's frames."""
+    with job(config, log) as settings:
+        from slimvid.measure.evaluator import train_evaluator as run
+
+        run(paths.prepared(task), settings.measure, paths.evaluator(task))
+
+
+@app.command()
+def train_teacher(task: Task, seed: Seed, config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Train the original translator of a task; a killed run resumes."""
+    with job(config, log) as settings:
+        from slimvid.teachers import teacher_module
+
+        section(settings.tasks, task, "tasks")
+        teacher = settings.teacher_settings(task)
+        with training(settings, precision=teacher.precision) as runtime:
+            teacher_module(teacher).train(
+                task=task,
+                settings=teacher,
+                seed=seed,
+                prepared=paths.prepared(task),
+                out=paths.checkpoint(task, "original", seed),
+                runtime=runtime,
+            )
+
+
+@app.command()
+def compress(task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Compress a task's original (or the row that the method is put over); a killed run resumes."""
+    with job(config, log) as settings:
+        from slimvid.compress import compress as run
+
+        section(settings.tasks, task, "tasks")
+        section(settings.methods, method, "methods")
+        teacher, below = settings.teacher_settings(task), settings.teacher_row(method)
+        with training(settings, precision=teacher.precision) as runtime:
+            run(
+                task=task,
+                row=method,
+                settings=settings.row(task, method),
+                teacher_settings=teacher,
+                seed=seed,
+                prepared=paths.prepared(task),
+                teacher=paths.checkpoint(task, below, seed),
+                out=paths.checkpoint(task, method, seed),
+                runtime=runtime,
+            )
+
+
+@app.command()
+def select_keyframes(task: Task, method: Method, config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Choose the key-frames of a task's test clips under a method's plan."""
+    with job(config, log) as settings:
+        from slimvid.infer.keyframes import select_keyframes as run
+        from slimvid.runtime import set_threads
+
+        set_threads(settings.threads)
+        run(paths.prepared(task), plan(settings, task, method), paths.keyframes(task, method))
+
+
+@app.command()
+def translate(
+    task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None
+) -> None:
+    """Draw a task's test clips with a trained translator (key-frames only where its plan says so)."""
+    with job(config, log) as settings:
+        from slimvid.infer.translate import translate as run
+
+        run(
+            paths.checkpoint(task, method, seed),
+            paths.prepared(task),
+            keyframes(settings, task, method),
+            paths.generated(task, method, seed),
+            paths.drawn_in_full(task, method, seed),
+            device=settings.device,
+            threads=settings.threads,
+        )
+
+
+@app.command()
+def interpolate(
+    task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None
+) -> None:
+    """Complete clips of which only key-frames were drawn."""
+    with job(config, log) as settings:
+        from slimvid.infer.interpolate import interpolate as run
+        from slimvid.runtime import set_threads
+
+        set_threads(settings.threads)
+        run(
+            paths.generated(task, method, seed),
+            paths.prepared(task),
+            plan(settings, task, method),
+            paths.interpolated(task, method, seed),
+        )
+
+
+@app.command()
+def measure_cost(
+    task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None
+) -> None:
+    """Count MACs, parameters and activation memory of a trained translator."""
+    with job(config, log) as settings:
+        from slimvid.measure.cost import measure_cost as run
+
+        run(
+            paths.checkpoint(task, method, seed),
+            paths.prepared(task),
+            drawn(settings, task, method, seed),
+            paths.measure(task, method, seed, "cost"),
+        )
+
+
+@app.command()
+def measure_latency(
+    task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None
+) -> None:
+    """Time a trained translator, network only and end to end; leave the machine alone meanwhile."""
+    with job(config, log) as settings:
+        from slimvid.measure.latency import measure_latency as run
+
+        run(
+            paths.checkpoint(task, method, seed),
+            paths.prepared(task),
+            settings.measure,
+            paths.measure(task, method, seed, "latency"),
+            device=settings.device,
+            threads=settings.threads,
+        )
+
+
+@app.command()
+def measure_quality(
+    task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None
+) -> None:
+    """Measure a row's frames against the truth."""
+    with job(config, log) as settings:
+        from slimvid.measure.quality import measure_quality as run
+
+        run(
+            frames(settings, task, method, seed),
+            paths.prepared(task),
+            paths.evaluator(task),
+            settings.measure,
+            paths.measure(task, method, seed, "quality"),
+            skip_first=settings.teacher_settings(task).given,
+        )
