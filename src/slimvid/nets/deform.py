@@ -193,7 +193,7 @@ def _read_and_multiply(table: Tensor, index: Tensor, share: Tensor, weight: Tens
     # with a gradient in one piece: every tile's backward would make a table of its own
     pixels = n * h * w if torch.is_grad_enabled() else max(TILE // (taps * channels), 1)
     pieces = [
-        _bags(table, i, s).view(-1, taps * channels) @ matrix
+        torch.mm(_bags(table, i, s).view(-1, taps * channels), matrix)
         for i, s in zip(index.split(pixels * taps), share.split(pixels * taps), strict=True)
     ]
     drawn = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
