@@ -18,6 +18,7 @@ include: "workflow/rules/teachers.smk"
 include: "workflow/rules/compress.smk"
 include: "workflow/rules/infer.smk"
 include: "workflow/rules/measure.smk"
+include: "workflow/rules/search.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -27,3 +28,10 @@ rule all:
         paths.TABLE1_CSV,
         paths.TABLE1_MD,
         paths.REPORT,
+
+
+rule shortcut_v2v:
+    """The tables, figures and pictures of that paper, and the search."""
+    input:
+        paper_results("shortcut_v2v"),
+        SHORTCUT_V2V,

@@ -194,3 +194,37 @@ def test_a_row_is_put_over_another_and_left_out_where_it_does_not_apply(tmp_path
 def test_mistakes_in_rows_are_named(change, message, tmp_path):
     with pytest.raises(SlimvidError, match=message):
         _with_rows(tmp_path, **change)
+
+
+SEARCH = {
+    "task": "viper2city",
+    "methods": ["short", "short_thin", "often"],
+    "intervals": [2, 3],
+    "budgets": [2.5],
+}
+
+
+def test_a_search_names_rows_and_plans(tmp_path):
+    found = _with_rows(tmp_path, search=SEARCH).search
+    assert found.methods == ("short", "short_thin", "often")
+    assert (found.intervals, found.budgets) == ((2, 3), (2.5,))
+    document = yaml.safe_load((FOLDER / "smoke.yaml").read_text())
+    assert config.validate({**document, "search": None}, origin="test").search is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"task": "nowhere"}, "search.task: there is no task 'nowhere' in `tasks`"),
+        ({"methods": ["short", "long"]}, "search.methods: there is no row 'long'"),
+        ({"methods": ["short_twice"]}, "search.methods: row 'short_twice' does not apply to viper2city"),
+        ({"methods": ["narrow"]}, "search.methods: row 'narrow' has no plan `kind: shortcut`"),
+        ({"methods": []}, "field search.methods"),
+        ({"intervals": [0]}, "field search.intervals.0"),
+        ({"budgets": [0.5]}, "field search.budgets.0"),
+        ({"intervals": [], "budgets": []}, "field search: Value error, give `intervals` or `budgets`"),
+    ],
+)
+def test_mistakes_of_a_search_are_named(change, message, tmp_path):
+    with pytest.raises(SlimvidError, match=message):
+        _with_rows(tmp_path, search={**SEARCH, **change})

@@ -10,8 +10,9 @@ def test_rows_share_no_file() -> None:
     found = []
     for row in rows:
         found += [*paths.training_files(*row).values(), paths.generated(*row), paths.interpolated(*row)]
+        found += [paths.drawn_in_full(*row)]
         found += [paths.measure(*row, family) for family in paths.FAMILIES]
-    assert len(found) == len(set(found)) == len(rows) * (3 + 2 + 3)
+    assert len(found) == len(set(found)) == len(rows) * (3 + 2 + 1 + 3)
 
 
 def test_everything_produced_lies_in_the_three_folders_that_git_ignores() -> None:
@@ -20,6 +21,11 @@ def test_everything_produced_lies_in_the_three_folders_that_git_ignores() -> Non
         *paths.prepared_files("task").values(),
         *paths.evaluator_files("task").values(),
         paths.strip("task"),
+        paths.strip("task", "paper/table1"),
+        paths.offsets("task"),
+        paths.mlflow_record("paper/table1"),
+        *paths.table("paper/table1").values(),
+        *paths.search("task").values(),
     ]
     found += [*paths.training_files(*row).values(), paths.generated(*row), paths.keyframes("task", "method")]
     found += [paths.TABLE1_CSV, paths.TABLE1_MD, paths.REPORT, paths.MLFLOW_RECORD, paths.COST_PUBLISHED]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slimvid import paths
+from slimvid import paths, track
 from slimvid.config import Config, validate
 from slimvid.data.archive import write_frames
 from slimvid.data.clip import Clip
@@ -16,9 +16,11 @@ from slimvid.data.manifest import TaskMeta
 from slimvid.data.writer import write_prepared
 from slimvid.errors import SlimvidError
 from slimvid.files import read_json, write_json
+from slimvid.mlflow_store import connect
 from slimvid.report.table1 import write_table1
-from slimvid.track import connect, rebuild_table1, track_table
+from slimvid.track import rebuild_table1, track_table, tracked_measures
 
+PAPER_TABLE = "a_paper/table2"
 TASKS, METHODS, SIZE = ("my_faces", "my_street"), ("original", "half"), 33
 
 
@@ -32,6 +34,7 @@ def make_run(*, psnr: float = 20.123456789) -> Config:
             "teacher": {"iterations": 3},
             "methods": {"half": {"method": "uniform", "options": {"width": 0.5}}},
             "table1": {"tasks": list(TASKS), "methods": list(METHODS)},
+            "papers": {"a_paper": {"table2": {"tasks": [TASKS[0]], "methods": list(METHODS)}}},
         },
         origin="test",
     )
@@ -48,7 +51,16 @@ def make_run(*, psnr: float = 20.123456789) -> Config:
         for method in METHODS:
             write_frames(paths.generated(task, method, 0), (("test_0", i, f) for i, f in enumerate(frames)))
             _write_measures(task, method, psnr)
+    paths.strip(TASKS[0], PAPER_TABLE).parent.mkdir(parents=True, exist_ok=True)
+    paths.strip(TASKS[0], PAPER_TABLE).write_bytes(b"another picture")
+    write_paper_table("21.5")
     return config
+
+
+def write_paper_table(published: str) -> None:
+    for kind, path in paths.table(PAPER_TABLE).items():
+        text = f"task,published_fid\nmy_faces,{published}\n" if kind == "csv" else f"| FID {published} |\n"
+        path.write_text(text)
 
 
 def _write_measures(task: str, method: str, psnr: float) -> None:
@@ -144,12 +156,54 @@ def test_going_back_to_old_measures_makes_their_table_current_again(run: Config,
     assert rebuild_table1(run, store=store) == table
 
 
+def test_a_papers_table_has_runs_of_its_own(run: Config, store: str) -> None:
+    track_table(run, paths.MLFLOW_RECORD, store=store)
+    main, table = paths.MLFLOW_RECORD.read_bytes(), rebuild_table1(run, store=store)
+    record = paths.mlflow_record(PAPER_TABLE)
+    for _ in range(2):  # the second time changes nothing
+        track_table(run, record, PAPER_TABLE, store=store)
+        assert len(all_runs(store)) == (len(TASKS) * len(METHODS) + 1) + (len(METHODS) + 1)
+    found, client = read_json(record), connect(store)
+    assert set(found["runs"]) == {f"my_faces/{m}/0" for m in METHODS}
+    row, parent = (client.get_run(i) for i in (found["runs"]["my_faces/half/0"], found["table"]))
+    assert row.data.tags["mlflow.parentRunId"] == found["table"]
+    assert row.data.tags["slimvid.table"] == parent.data.tags["slimvid.table"] == PAPER_TABLE
+    assert row.data.tags["paper_table"] == "a_paper/2"
+    assert "FID 21.5" in parent.data.tags["mlflow.note.content"]
+    strip = client.download_artifacts(row.info.run_id, "strip/my_faces.png")
+    assert Path(strip).read_bytes() == b"another picture"
+    assert {a.path for a in client.list_artifacts(found["table"])} >= {
+        "table2.csv",
+        "table2.md",
+        "table2.json",
+    }
+    track_table(run, paths.MLFLOW_RECORD, store=store)  # the tables leave each other's runs alone
+    assert paths.MLFLOW_RECORD.read_bytes() == main and rebuild_table1(run, store=store) == table
+    assert {k[:2] for k in tracked_measures(run, PAPER_TABLE, store=store)} == set(run.rows_of(PAPER_TABLE))
+
+
+def test_a_papers_table_written_anew_is_a_new_parent_of_the_same_rows(run: Config, store: str) -> None:
+    record = paths.mlflow_record(PAPER_TABLE)
+    track_table(run, record, PAPER_TABLE, store=store)
+    old = read_json(record)
+    write_paper_table("22.5")
+    track_table(run, record, PAPER_TABLE, store=store)
+    new = read_json(record)
+    assert new["runs"] == old["runs"] and new["table"] != old["table"]
+    assert connect(store).get_run(old["table"]).data.tags["slimvid.current"] == "false"
+    paths.table(PAPER_TABLE)["csv"].unlink()
+    with pytest.raises(SlimvidError, match=r"a_paper/table2\.csv: missing; run `snakemake"):
+        track_table(run, record, PAPER_TABLE, store=store)
+
+
 def test_a_missing_row_is_named(run: Config, store: str) -> None:
     with pytest.raises(SlimvidError, match=r"my_faces/original/0; run `snakemake"):
         rebuild_table1(run, store=store)
 
 
-def test_a_store_that_is_none_is_named(tmp_path: Path) -> None:
-    (tmp_path / "mlflow.db").write_text("not a database, but long enough to be taken for one" * 40)
-    with pytest.raises(SlimvidError, match=r"mlflow\.db: cannot be opened"):
-        connect(f"sqlite:///{tmp_path / 'mlflow.db'}")
+def test_of_a_figure_the_plot_is_logged_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in paths.figure("a_paper/figure1").values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("drawn")
+    assert set(track._files("a_paper/figure1")) == {"csv", "md", "svg"}

@@ -19,6 +19,7 @@ from slimvid.settings import (
     Name,
     PlanSettings,
     RecycleGANSettings,
+    SearchSettings,
     Section,
     TableSettings,
     TaskSettings,
@@ -46,6 +47,7 @@ class Config(Section):
     papers: dict[Name, dict[Name, TableSettings]] = Field(
         default_factory=dict, description="rows measured for the tables and figures of other papers"
     )
+    search: SearchSettings | None = Field(None, description="blocks and plans to find the best trade-offs of")
 
     @model_validator(mode="before")
     @classmethod
@@ -81,6 +83,7 @@ class Config(Section):
         for task in self.tasks:
             self.teacher_settings(task)
         self._rows_hold()
+        self._search_holds()
         return self
 
     def _rows_hold(self) -> None:
@@ -102,6 +105,21 @@ class Config(Section):
                 if below in chain:
                     raise ValueError(f"methods.{name}.over: comes back to itself by {below!r}")
                 chain.append(below)
+
+    def _search_holds(self) -> None:
+        """What is searched are rows of that task with a Shortcut block: any plan of that kind walks them."""
+        if self.search is None:
+            return
+        task = self.search.task
+        if task not in self.tasks:
+            raise ValueError(f"search.task: there is no task {task!r} in `tasks`")
+        for name in self.search.methods:
+            if name not in self.methods:
+                raise ValueError(f"search.methods: there is no row {name!r} in `methods` or `variants`")
+            if not self.applies(task, name):
+                raise ValueError(f"search.methods: row {name!r} does not apply to {task}, see its `teachers`")
+            if self.plan_of(task, name).kind != "shortcut":
+                raise ValueError(f"search.methods: row {name!r} has no plan `kind: shortcut` to be varied")
 
     @property
     def tables(self) -> dict[str, TableSettings]:

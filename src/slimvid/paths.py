@@ -89,9 +89,43 @@ def measure(task: str, method: str, seed: int | str, family: str) -> Path:
     return MEASURES / task / method / str(seed) / f"{family}.json"
 
 
-def strip(task: str) -> Path:
-    """The picture strip of a task."""
-    return Path("results/strips") / f"{task}.png"
+def strip(task: str, table: str = "table1") -> Path:
+    """The picture strip of a task: the rows of a table, named as in ``Config.tables``."""
+    if table == "table1":
+        return Path("results/strips") / f"{task}.png"
+    paper, name = table.split("/")
+    return Path("results") / paper / "strips" / name / f"{task}.png"
+
+
+def offsets(task: str) -> Path:
+    """Offsets and masks of a task's Shortcut block drawn on frames (Shortcut-V2V, Figure 4)."""
+    return Path("results/shortcut_v2v/figure4") / f"{task}.png"
+
+
+def table(name: str = "table1") -> dict[str, Path]:
+    """A table, named as in ``Config.tables``, for programs and for people."""
+    return {kind: Path("results") / f"{name}.{kind}" for kind in ("csv", "md")}
+
+
+def figure(name: str) -> dict[str, Path]:
+    """A table that is a figure's data, and its plot."""
+    return {**table(name), "svg": Path("results") / f"{name}.svg"}
+
+
+def is_figure(name: str) -> bool:
+    """Whether a table, named as in ``Config.tables``, is a figure's data: ``shortcut_v2v/figure3``."""
+    return name.split("/")[-1].startswith("figure")
+
+
+def search(task: str) -> dict[str, Path]:
+    """What the search writes: the measure document, and what people read of it."""
+    folder = Path("results/shortcut_v2v/search")
+    return {kind: folder / f"{task}.{kind}" for kind in ("json", "csv", "md", "svg")}
+
+
+def mlflow_record(table: str = "table1") -> Path:
+    """The runs that a table, named as in ``Config.tables``, was tracked as."""
+    return MLFLOW_RECORD.parent / f"{table}.json"
 
 
 def log(step: str, *wildcards: str) -> Path:

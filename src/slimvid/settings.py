@@ -212,6 +212,25 @@ class MeasureSettings(Section):
     fcn: Path | None = Field(None, description="FCN-8s of Viper's classes: FCN-scores of real label2viper")
 
 
+Interval = Annotated[int, Field(ge=1)]
+Budget = Annotated[float, Field(ge=1)]
+
+
+class SearchSettings(Section):
+    """The search over width, dependence and interval: trained Shortcut blocks under a list of plans."""
+
+    task: Name
+    methods: tuple[Name, ...] = Field(min_length=1, description="rows with a Shortcut block, whatever plan")
+    intervals: tuple[Interval, ...] = Field((), description="each row at these constant intervals")
+    budgets: tuple[Budget, ...] = Field((), description="... and adaptively, by these `budget_interval`s")
+
+    @model_validator(mode="after")
+    def _some_plan(self) -> "SearchSettings":
+        if not (self.intervals or self.budgets):
+            raise ValueError("give `intervals` or `budgets`: without a plan there is nothing to compare")
+        return self
+
+
 class TableSettings(Section):
     """Rows of a table: every method on every task that it applies to."""
 

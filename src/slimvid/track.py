@@ -1,16 +1,15 @@
 """MLflow: the rows of a table as runs that can be compared, and the table again from those runs.
 
-Jobs write JSON; this module, called by one rule only, is the one writer of the store (a fresh sqlite store
-breaks when several processes open it at once). A table is a parent run, each (task, method, seed) a run under
-it. Tracking twice changes nothing; a row that was measured anew gets a new run, and the old one stays with
-the superseded table.
+Jobs write JSON; this module is the one writer of the store, one process at a time (a fresh sqlite store
+breaks when several open it at once). A table is a parent run, each (task, method, seed) a run under it; a row
+of two tables has a run under each. Tracking twice changes nothing; a row that was measured anew gets a new
+run, and the old one stays with the superseded table.
 """
 
 import json
-import logging
-import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,16 +18,15 @@ from slimvid import paths
 from slimvid.config import Config
 from slimvid.errors import SlimvidError
 from slimvid.files import sha256_file, sha256_json, write_json
+from slimvid.mlflow_store import STORE, alone, connect, experiment_id, find_or_create, search
 from slimvid.report.measures import Measures, read_measures
-from slimvid.runtime import Progress, code_revision
+from slimvid.runtime import Progress
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-STORE = "sqlite:///mlflow.db"
-EXPERIMENT = "slimvid"
-TABLE = "table1"
+MAIN, PAPER = "table1", "fast_vid2vid/1"  # the main table, and the one in print that it is compared with
 CURVE_POINTS = 100  # points kept of a loss curve
 PARAM_LIMIT, NOTE_LIMIT, BATCH = 6000, 8000, 100  # MLflow's: characters of a parameter, of a tag; a call's
 
@@ -37,6 +35,7 @@ PARAM_LIMIT, NOTE_LIMIT, BATCH = 6000, 8000, 100  # MLflow's: characters of a pa
 class Row:
     """What one run shows: the measure documents of (task, method, seed) and the settings behind them."""
 
+    table: str
     task: str
     method: str
     seed: int
@@ -50,80 +49,68 @@ class Row:
         return f"{self.task}/{self.method}/{self.seed}"
 
 
-def track_table(config: Config, record: Path, *, store: str = STORE) -> None:
-    """Log the main table's rows, pictures, clips and the table itself, and write the run ids to ``record``.
+def track_table(config: Config, record: Path, table: str = MAIN, *, store: str = STORE) -> None:
+    """Log a table's rows, pictures, clips and the table itself, and write the run ids to ``record``.
 
     Reads the files of :mod:`slimvid.paths` below the working directory.
 
+    Args:
+        table: a name of ``Config.tables``; of all but the main one the written CSV and Markdown are logged.
+
     Raises:
-        SlimvidError: a measure file is missing or damaged, or the store cannot be opened.
+        SlimvidError: a measure file or table is missing or damaged, or the store cannot be opened.
     """
-    measures = read_measures(config, paths.MEASURES)
-    rows = [_row(config, measures, *key) for key in measures]
+    with alone(store):
+        _track_table(config, record, table, store)
+
+
+def _track_table(config: Config, record: Path, table: str, store: str) -> None:
+    measures = read_measures(config, paths.MEASURES, table=table)
+    rows = [_row(config, table, measures, *key) for key in measures]
+    tasks = list(dict.fromkeys(row.task for row in rows))
     client = connect(store)
-    experiment = _experiment(client)
-    strips = [sha256_file(paths.strip(task)) for task in config.table1.tasks]
-    digest = sha256_json({"rows": [row.digest for row in rows], "strips": strips})
-    parent, is_new = _run(client, experiment, f"{TABLE} {config.profile}", digest, _tags(config, "parent"))
+    experiment = experiment_id(client)
+    strips = [sha256_file(paths.strip(task, table)) for task in tasks]
+    shown: dict[str, Any] = {"rows": [row.digest for row in rows], "strips": strips}
+    if table != MAIN:  # the main table follows from its rows
+        shown["table"] = [sha256_file(path) for path in _files(table).values()]
+    tags = _tags(config, table, "parent")
+    parent, is_new = find_or_create(client, experiment, f"{table} {config.profile}", sha256_json(shown), tags)
     progress = Progress("track", len(rows))
     runs = {}
     for done, row in enumerate(rows):
         runs[row.name] = _track_row(client, experiment, parent, config, row)
         progress.update(done + 1)
     progress.close()
-    _supersede(client, experiment, config, keep={parent, *runs.values()})
+    _supersede(client, experiment, config, table, keep={parent, *runs.values()})
     if is_new:
-        _log_table(client, parent, config, measures)
-        for task in config.table1.tasks:
+        with _written(config, table, measures) as files:
+            _log_table(client, parent, files)
+        for task in tasks:
             first = [row for row in rows if row.task == task and row.seed == config.seeds[0]]
             _log_clip(client, parent, task, [(row.method, row.frames) for row in first])
-            client.log_artifact(parent, str(paths.strip(task)), "strips")
+            client.log_artifact(parent, str(paths.strip(task, table)), "strips")
         client.set_terminated(parent)
     write_json(record, {"store": store, "experiment": experiment, "table": parent, "runs": runs})
 
 
-def connect(store: str) -> "MlflowClient":
-    """A client of the store, created and brought to the current schema where needed; telemetry off.
-
-    Raises:
-        SlimvidError: the store cannot be opened.
-    """
-    os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true")
-    os.environ.update(MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false")
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        client = MlflowClient(tracking_uri=store, registry_uri=store)
-        client.search_experiments(max_results=1)
-    except (MlflowException, SQLAlchemyError) as error:
-        reason = str(error).splitlines()[0]
-        raise SlimvidError(f"{store}: cannot be opened ({reason}); move it away and track again") from None
-    return client
-
-
-def tracked_measures(config: Config, *, store: str = STORE) -> Measures:
-    """The measure documents of the main table as the store holds them.
+def tracked_measures(config: Config, table: str = MAIN, *, store: str = STORE) -> Measures:
+    """The measure documents of a table as the store holds them.
 
     Raises:
         SlimvidError: the store lacks a row; names it.
     """
     client = connect(store)
-    current = _filter(config, "row") + " and tags.`slimvid.current` = 'true'"
-    runs = _search(client, _experiment(client), current)
+    current = _filter(config, table, "row") + " and tags.`slimvid.current` = 'true'"
+    runs = search(client, experiment_id(client), current)
     found = {(r.data.tags["task"], r.data.tags["method"], int(r.data.tags["seed"])): r for r in runs}
     measures = {}
-    for task in config.table1.tasks:
-        for method in config.table1.methods:
-            for seed in config.seeds:
-                if (task, method, seed) not in found:
-                    row = f"{task}/{method}/{seed}"
-                    raise SlimvidError(
-                        f"{store}: holds no run of {row}; run `snakemake {paths.MLFLOW_RECORD}`"
-                    )
-                measures[task, method, seed] = _documents(found[task, method, seed])
+    for task, method in config.rows_of(table):
+        for seed in config.seeds:
+            if (task, method, seed) not in found:
+                row, record = f"{task}/{method}/{seed}", paths.mlflow_record(table)
+                raise SlimvidError(f"{store}: holds no run of {row}; run `snakemake {record}`")
+            measures[task, method, seed] = _documents(found[task, method, seed])
     return measures
 
 
@@ -134,7 +121,7 @@ def rebuild_table1(config: Config, *, store: str = STORE) -> str:
     return to_csv(table1(config, tracked_measures(config, store=store)))
 
 
-def _row(config: Config, measures: Measures, task: str, method: str, seed: int) -> Row:
+def _row(config: Config, table: str, measures: Measures, task: str, method: str, seed: int) -> Row:
     documents = measures[task, method, seed]
     frames = paths.frames(task, method, seed, kind=config.plan_of(task, method).kind)
     settings: dict[str, Any] = {
@@ -146,7 +133,10 @@ def _row(config: Config, measures: Measures, task: str, method: str, seed: int) 
         settings |= {"method": row.method, "options": row.options, "over": config.teacher_row(method)}
     params = dict(_flat(settings)) | dict(_measure_params(documents))
     inputs = {"documents": documents, "params": params, "frames": sha256_file(frames)}
+    if table != MAIN:
+        inputs["table"] = table
     return Row(
+        table=table,
         task=task,
         method=method,
         seed=seed,
@@ -194,50 +184,21 @@ def _documents(run: "Run") -> dict[str, dict[str, Any]]:
     return documents
 
 
-def _tags(config: Config, role: str) -> dict[str, str]:
-    return {"slimvid.table": TABLE, "slimvid.profile": config.profile, "slimvid.role": role}
+def _tags(config: Config, table: str, role: str) -> dict[str, str]:
+    return {"slimvid.table": table, "slimvid.profile": config.profile, "slimvid.role": role}
 
 
-def _filter(config: Config, role: str) -> str:
-    return " and ".join(f"tags.`{name}` = '{value}'" for name, value in _tags(config, role).items())
+def _filter(config: Config, table: str, role: str) -> str:
+    return " and ".join(f"tags.`{name}` = '{value}'" for name, value in _tags(config, table, role).items())
 
 
-def _search(client: "MlflowClient", experiment: str, filter_string: str) -> list["Run"]:
-    runs: list[Run] = []
-    token = None
-    while True:
-        page = client.search_runs([experiment], filter_string=filter_string, page_token=token)
-        runs += page
-        token = page.token
-        if not token:
-            return runs
-
-
-def _experiment(client: "MlflowClient") -> str:
-    found = client.get_experiment_by_name(EXPERIMENT)
-    return found.experiment_id if found is not None else client.create_experiment(EXPERIMENT)
-
-
-def _run(
-    client: "MlflowClient", experiment: str, name: str, digest: str, tags: Mapping[str, str]
-) -> tuple[str, bool]:
-    """The finished run of this digest, or a new one; and whether it is new."""
-    found = _search(
-        client, experiment, f"tags.`slimvid.digest` = '{digest}' and attributes.status = 'FINISHED'"
-    )
-    if found:
-        client.set_tag(found[0].info.run_id, "slimvid.current", "true")
-        return found[0].info.run_id, False
-    own = {"slimvid.digest": digest, "slimvid.current": "true", "mlflow.source.git.commit": code_revision()}
-    run = client.create_run(experiment, run_name=name, tags={**tags, **own})
-    return run.info.run_id, True
-
-
-def _supersede(client: "MlflowClient", experiment: str, config: Config, *, keep: set[str]) -> None:
+def _supersede(
+    client: "MlflowClient", experiment: str, config: Config, table: str, *, keep: set[str]
+) -> None:
     """Take the mark ``current`` from all other runs of this table."""
     for role in ("parent", "row"):
-        current = _filter(config, role) + " and tags.`slimvid.current` = 'true'"
-        for run in _search(client, experiment, current):
+        current = _filter(config, table, role) + " and tags.`slimvid.current` = 'true'"
+        for run in search(client, experiment, current):
             if run.info.run_id not in keep:
                 client.set_tag(run.info.run_id, "slimvid.current", "false")
 
@@ -245,13 +206,15 @@ def _supersede(client: "MlflowClient", experiment: str, config: Config, *, keep:
 def _track_row(client: "MlflowClient", experiment: str, parent: str, config: Config, row: Row) -> str:
     """The run of a row under the parent: the one that shows these documents already, or a new one."""
     identity = {"task": row.task, "method": row.method, "seed": str(row.seed)}
-    identity |= {"plan": config.plan_of(row.task, row.method).kind, "paper_table": "fast_vid2vid/1"}
-    run, is_new = _run(client, experiment, row.name, row.digest, {**_tags(config, "row"), **identity})
+    paper_table = PAPER if row.table == MAIN else row.table.replace("/table", "/")
+    identity |= {"plan": config.plan_of(row.task, row.method).kind, "paper_table": paper_table}
+    tags = {**_tags(config, row.table, "row"), **identity}
+    run, is_new = find_or_create(client, experiment, row.name, row.digest, tags)
     client.set_tag(run, "mlflow.parentRunId", parent)
     if is_new:
         _log_numbers(client, run, row)
         _log_dataset(client, run, row.task)
-        client.log_artifact(run, str(paths.strip(row.task)), "strip")
+        client.log_artifact(run, str(paths.strip(row.task, row.table)), "strip")
         for family in paths.FAMILIES:
             source = paths.measure(row.task, row.method, row.seed, family)
             client.log_artifact(run, str(source), "measures")
@@ -334,19 +297,39 @@ def _log_clip(client: "MlflowClient", run: str, task: str, rows: list[tuple[str,
         client.log_artifact(run, str(path), "clips")
 
 
-def _log_table(client: "MlflowClient", parent: str, config: Config, measures: Measures) -> None:
-    """The table as the pure function gives it: as files, as MLflow's table, and as the run's description."""
-    import tempfile
-
+def _log_table(client: "MlflowClient", parent: str, files: Mapping[str, Path]) -> None:
+    """A written table: as files, as MLflow's table, and as the run's description."""
     import pandas
+
+    frame = pandas.read_csv(files["csv"], dtype=object, keep_default_na=False)
+    client.log_table(parent, frame, f"{files['csv'].stem}.json")
+    text = files["md"].read_text(encoding="utf-8")
+    note = text if len(text) <= NOTE_LIMIT else text[:NOTE_LIMIT].rsplit("\n\n", 1)[0]
+    client.set_tag(parent, "mlflow.note.content", note)
+    for path in files.values():
+        client.log_artifact(parent, str(path))
+
+
+def _files(table: str) -> dict[str, Path]:
+    """CSV and Markdown of a table that has been written, of a figure also its plot."""
+    found = paths.figure(table) if paths.is_figure(table) else paths.table(table)
+    for path in found.values():
+        if not path.is_file():
+            raise SlimvidError(f"{path}: missing; run `snakemake {path}` first")
+    return found
+
+
+@contextmanager
+def _written(config: Config, table: str, measures: Measures) -> Iterator[dict[str, Path]]:
+    """The files of a table; the main one's are made here, because its rule waits for the tracking."""
+    import tempfile
 
     from slimvid.report.table1 import write_table1
 
+    if table != MAIN:
+        yield _files(table)
+        return
     with tempfile.TemporaryDirectory() as folder:
-        csv, markdown = Path(folder) / "table1.csv", Path(folder) / "table1.md"
-        write_table1(config, measures, csv, markdown)
-        client.log_table(parent, pandas.read_csv(csv, dtype=object, keep_default_na=False), "table1.json")
-        text = markdown.read_text(encoding="utf-8")
-        client.set_tag(parent, "mlflow.note.content", text[:NOTE_LIMIT].rsplit("\n\n", 1)[0])
-        client.log_artifact(parent, str(csv))
-        client.log_artifact(parent, str(markdown))
+        files = {kind: Path(folder) / path.name for kind, path in paths.table(MAIN).items()}
+        write_table1(config, measures, files["csv"], files["md"])
+        yield files

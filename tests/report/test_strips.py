@@ -42,7 +42,7 @@ def test_frames_of_a_long_clip_are_four_apart(tmp_path):
 
 
 def test_a_strip_shows_the_same_frames_in_every_row(run):
-    strip = strips.gather(run["prepared"], rows(run), key_frames={})
+    strip = strips.gather(run["prepared"], rows(run))
     assert [label for label, _ in strip.rows] == ["condition", "original", "fast_vid2vid", "truth"]
     shown = dict(strip.rows)
     for k in range(strips.FRAMES):
@@ -77,6 +77,58 @@ def test_a_strip_is_the_same_bytes_every_time(run, tmp_path):
 )
 def test_cell_sizes(shape, expected):
     assert strips.cell_size(shape) == expected
+
+
+def test_cells_of_other_bounds():
+    assert strips.cell_size((64, 96), bounds=(256, 480)) == (384, 256)
+    assert strips.cell_size((256, 512), bounds=(256, 480)) == (480, 240)
+
+
+def test_the_legend_says_what_the_other_frames_are(run):
+    def legend(**marks):
+        found = {kind: dict.fromkeys(labels, run["keyframes"]) for kind, labels in marks.items()}
+        return strips.gather(run["prepared"], rows(run), **found).legend
+
+    drawn = "drawn by the whole network; the others of its row are "
+    assert legend() == ""
+    assert legend(key_frames=["fast_vid2vid"]) == drawn + "interpolated"
+    assert legend(references=["a", "b"]) == drawn + "shortcut frames"
+    both = drawn + "interpolated (fast_vid2vid) or shortcut frames (shortcut, half)"
+    assert legend(key_frames=["fast_vid2vid"], references=["shortcut", "half"]) == both
+
+
+def test_references_of_a_shortcut_are_marked(run):
+    strip = strips.gather(run["prepared"], rows(run), references={"original": run["keyframes"]})
+    bars = (np.asarray(strips.draw(strip)) == strips.KEY).all(axis=2)
+    marked = [i for i in strip.indices if i in {0, 4, 11}]
+    assert marked and bars[: -2 * strips.NORMAL].sum(axis=1).max() == 128 * len(marked)
+
+
+@pytest.mark.parametrize(
+    "name", ["shortcut_without_reference_on_uniform_quarter_of_everything_else", "w" * 90]
+)
+def test_long_names_go_on_below(run, name):
+    lines = strips.label_lines(name, 128)
+    assert len(lines) > 1 and "".join(lines) == name
+    assert all(strips.text_width(line, strips.NORMAL) <= strips.LABEL for line in lines)
+    long = strips.draw(strips.gather(run["prepared"], [(name, run["original"])]))
+    assert long.width <= strips.LABEL + 2 * strips.PAD + 8 * (128 + strips.GAP) + strips.PAD
+    ink = (np.asarray(long)[:, :, 0] < 100)[:, : strips.LABEL + strips.PAD]
+    assert not ink[:, : strips.PAD // 2].any()  # nothing is cut off on the left
+    short = strips.label_lines(name, 2 * strips.PITCH)  # a row of two lines' height
+    assert len(short) == 2 and short[-1].endswith("…")
+
+
+def test_a_long_legend_is_broken_within_the_picture(run):
+    key_frames = {f"a_row_with_quite_a_long_name_{i}": run["keyframes"] for i in range(9)}
+    strip = strips.gather(
+        run["prepared"], rows(run), key_frames=key_frames, references={"b": run["keyframes"]}
+    )
+    picture = strips.draw(strip)
+    plain = strips.draw(strips.gather(run["prepared"], rows(run), references={"b": run["keyframes"]}))
+    assert picture.width == plain.width and picture.height > plain.height
+    room = picture.width - 2 * strips.PAD
+    assert all(strips.text_width(t, 13) <= room for t in strips.wrap(strip.legend, room, 13))
 
 
 def test_a_missing_or_short_archive_is_named(run, tmp_path):

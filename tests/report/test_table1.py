@@ -86,6 +86,15 @@ def test_a_row_names_the_kind_of_its_original(tmp_path):
     assert {r["teacher"] for r in found if r["task"] == "sketch2face"} == {"vid2vid"}
 
 
+def test_a_row_for_another_kind_of_original_is_left_out(tmp_path):
+    changed = document()
+    changed["methods"]["uniform"]["teachers"] = ["recyclegan"]
+    config = validate(changed, origin="test")
+    write_measures(tmp_path, config)
+    street = [r["method"] for r in records(config, tmp_path) if r["task"] == "my_street"]
+    assert street == ["original", "fast_vid2vid"]
+
+
 def test_spread_over_seeds_stands_beside_the_mean(tmp_path):
     config = validate(document(seeds=(0, 1, 2)), origin="test")
     write_measures(tmp_path, config)

@@ -56,7 +56,6 @@ EVALUATOR_FIELDS = (
     "fcn",
 )
 TABLE = SETTINGS.table1
-MARKED = [m for m in TABLE.methods if m in KEYFRAME_METHODS]
 
 
 wildcard_constraints:
@@ -183,15 +182,79 @@ def frames_input(wildcards):
     return frames_of(wildcards.task, wildcards.method, wildcards.seed)
 
 
+def table_name(wildcards):
+    """The table that a strip or record is of, as in `Config.tables`."""
+    paper = getattr(wildcards, "paper", None)
+    return f"{paper}/{wildcards.table}" if paper else "table1"
+
+
+def strip_rows(wildcards):
+    rows = SETTINGS.rows_of(table_name(wildcards))
+    return [method for task, method in rows if task == wildcards.task]
+
+
 def strip_frames(wildcards):
-    return [frames_of(wildcards.task, m, SETTINGS.seeds[0]) for m in TABLE.methods]
+    seed = SETTINGS.seeds[0]
+    return [frames_of(wildcards.task, m, seed) for m in strip_rows(wildcards)]
 
 
-def strip_keyframes(wildcards):
-    return [str(paths.keyframes(wildcards.task, m)) for m in MARKED]
+def strip_drawn(wildcards):
+    rows = [(wildcards.task, m, SETTINGS.seeds[0]) for m in strip_rows(wildcards)]
+    return [path for row in rows for path in drawn_of(*row)]
 
 
-ROWS = [(t, m, s) for t in TABLE.tasks for m in TABLE.methods for s in SETTINGS.seeds]
+def track_frames(wildcards):
+    rows = SETTINGS.rows_of(table_name(wildcards))
+    return [frames_of(*row, seed) for row in rows for seed in SETTINGS.seeds]
+
+
+def offsets_artifact(wildcards):
+    row = (wildcards.task, OFFSETS[wildcards.task], SETTINGS.seeds[0])
+    return [str(path) for path in paths.artifact_files(*row).values()]
+
+
+# Figure 4 of Shortcut-V2V: of each task in its main table or trade-off the first row with a block.
+OFFSETS = {}
+for name in ("shortcut_v2v/table1", "shortcut_v2v/figure3"):
+    for task, method in SETTINGS.rows_of(name) if name in SETTINGS.tables else ():
+        if SETTINGS.plan_of(task, method).kind == "shortcut":
+            OFFSETS.setdefault(task, method)
+OFFSET_PICTURES = [str(paths.offsets(task)) for task in OFFSETS]
+PAPER_STRIPS = {
+    name: [str(paths.strip(t, name)) for t in dict(SETTINGS.rows_of(name))]
+    for name in SETTINGS.tables
+    if name != "table1"
+}
+PAPER_TABLES = {name.split("/")[1] for name in PAPER_STRIPS}
+FIGURES = {name for name in PAPER_TABLES if paths.is_figure(name)}
+
+
+def paper_strips(wildcards):
+    return PAPER_STRIPS[table_name(wildcards)]
+
+
+def paper_measures(wildcards):
+    rows = SETTINGS.rows_of(table_name(wildcards))
+    wanted = [(*row, seed) for row in rows for seed in SETTINGS.seeds]
+    return [str(paths.measure(*row, f)) for row in wanted for f in paths.FAMILIES]
+
+
+def paper_reads(wildcards):
+    rows = SETTINGS.rows_of(table_name(wildcards))
+    return {"profile": SETTINGS.profile, "rows": rows, "seeds": SETTINGS.seeds}
+
+
+def paper_results(paper):
+    """Tables, figures, strips and MLflow records of a paper, as the config names them."""
+    found = []
+    for name in (f"{paper}/{table}" for table in SETTINGS.papers.get(paper, {})):
+        files = paths.figure(name) if paths.is_figure(name) else paths.table(name)
+        found += [*map(str, files.values()), *PAPER_STRIPS[name]]
+        found.append(str(paths.mlflow_record(name)))
+    return found
+
+
+ROWS = [(*row, seed) for row in SETTINGS.rows_of("table1") for seed in SETTINGS.seeds]
 TABLE_MEASURES = [str(paths.measure(*row, f)) for row in ROWS for f in paths.FAMILIES]
 TABLE_STRIPS = [str(paths.strip(task)) for task in TABLE.tasks]
 TABLE_FRAMES = [frames_of(*row) for row in ROWS]

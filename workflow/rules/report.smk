@@ -2,7 +2,7 @@ rule strip:
     input:
         **paths.prepared_files("{task}"),
         frames=strip_frames,
-        keyframes=strip_keyframes,
+        drawn=strip_drawn,
     output:
         strip=report(
             paths.strip("{task}"),
@@ -23,11 +23,67 @@ rule strip:
     params:
         config=config_file,
         root=root,
-        reads=list(TABLE.methods),
+        table=table_name,
+        reads=strip_rows,
     message:
-        "Drawing the strip of {wildcards.task}"
+        "Drawing the strip of {wildcards.task} in {params.table}"
     shell:
-        'cd {params.root:q} && slimvid strip {wildcards.task} --config {params.config:q} --log "$OLDPWD"/{log:q}'
+        "cd {params.root:q} && slimvid strip {wildcards.task} --table {params.table:q}"
+        ' --config {params.config:q} --log "$OLDPWD"/{log:q}'
+
+
+use rule strip as paper_strip with:
+    output:
+        strip=report(
+            paths.strip("{task}", "{paper}/{table}"),
+            caption="../report/strip.rst",
+            category="Strips",
+            labels={"task": "{task}", "table": "{paper}/{table}"},
+        ),
+    log:
+        paths.log("paper_strip", "{paper}", "{table}", "{task}"),
+    benchmark:
+        paths.benchmark("paper_strip", "{paper}", "{table}", "{task}")
+    wildcard_constraints:
+        paper=any_of(SETTINGS.papers),
+        table=any_of(PAPER_TABLES),
+
+
+rule offsets:
+    """Figure 4 of Shortcut-V2V."""
+    input:
+        **paths.prepared_files("{task}"),
+        artifact=offsets_artifact,
+    output:
+        picture=report(
+            paths.offsets("{task}"),
+            caption="../report/offsets.rst",
+            category="Offsets",
+            labels={"task": "{task}"},
+        ),
+    log:
+        paths.log("offsets", "{task}"),
+    benchmark:
+        paths.benchmark("offsets", "{task}")
+    wildcard_constraints:
+        task=any_of(OFFSETS),
+    retries: 0
+    conda:
+        "../../environment.yml"
+    threads: SLOTS
+    resources:
+        mem_mb=2000,
+        gpu=GPU,
+    params:
+        config=config_file,
+        root=root,
+        method=lambda wildcards: OFFSETS[wildcards.task],
+        seed=SETTINGS.seeds[0],
+    message:
+        "Drawing offsets and masks of {wildcards.task}"
+    shell:
+        "cd {params.root:q} && slimvid offsets {wildcards.task} {params.method} {params.seed}"
+        ' --config {params.config:q} --log "$OLDPWD"/{log:q}'
 
 
 rule track:
@@ -52,11 +108,35 @@ rule track:
     params:
         config=config_file,
         root=root,
+        table=table_name,
         reads=TABLE_READS,
     message:
-        "Logging the runs of table 1 to MLflow"
+        "Logging the runs of {params.table} to MLflow"
     shell:
-        'cd {params.root:q} && slimvid track --config {params.config:q} --log "$OLDPWD"/{log:q}'
+        "cd {params.root:q} && slimvid track --table {params.table:q}"
+        ' --config {params.config:q} --log "$OLDPWD"/{log:q}'
+
+
+use rule track as track_paper with:
+    input:
+        **paths.table("{paper}/{table}"),
+        measures=paper_measures,
+        strips=paper_strips,
+        frames=track_frames,
+    output:
+        record=paths.mlflow_record("{paper}/{table}"),
+    log:
+        paths.log("track_paper", "{paper}", "{table}"),
+    benchmark:
+        paths.benchmark("track_paper", "{paper}", "{table}")
+    wildcard_constraints:
+        paper=any_of(SETTINGS.papers),
+        table=any_of(PAPER_TABLES),
+    params:
+        config=config_file,
+        root=root,
+        table=table_name,
+        reads=paper_reads,
 
 
 rule table:
@@ -86,6 +166,71 @@ rule table:
         "Writing table 1"
     shell:
         'cd {params.root:q} && slimvid table --config {params.config:q} --log "$OLDPWD"/{log:q}'
+
+
+rule paper_table:
+    """A table of another paper; `paper_figure` also draws its plot."""
+    input:
+        measures=paper_measures,
+        strips=paper_strips,
+    output:
+        csv=report(
+            paths.table("{paper}/{table}")["csv"],
+            caption="../report/paper_table.rst",
+            category="Tables",
+            labels={"table": "{paper}/{table}"},
+        ),
+        md=paths.table("{paper}/{table}")["md"],
+    log:
+        paths.log("paper_table", "{paper}", "{table}"),
+    benchmark:
+        paths.benchmark("paper_table", "{paper}", "{table}")
+    wildcard_constraints:
+        paper=any_of(SETTINGS.papers),
+        table=any_of(PAPER_TABLES - FIGURES),
+    retries: 0
+    localrule: True
+    conda:
+        "../../environment.yml"
+    threads: SLOTS
+    resources:
+        mem_mb=1000,
+    params:
+        config=config_file,
+        root=root,
+        reads=paper_reads,
+    message:
+        "Writing {wildcards.table} of {wildcards.paper}"
+    shell:
+        "cd {params.root:q} && slimvid paper-table {wildcards.paper} {wildcards.table}"
+        ' --config {params.config:q} --log "$OLDPWD"/{log:q}'
+
+
+use rule paper_table as paper_figure with:
+    output:
+        **{
+            kind: report(
+                path,
+                caption="../report/paper_table.rst",
+                category="Tables",
+                labels={"table": "{paper}/{table}", "as": kind},
+            )
+            for kind, path in paths.figure("{paper}/{table}").items()
+        },
+    log:
+        paths.log("paper_figure", "{paper}", "{table}"),
+    benchmark:
+        paths.benchmark("paper_figure", "{paper}", "{table}")
+    wildcard_constraints:
+        paper=any_of(SETTINGS.papers),
+        table=any_of(FIGURES),
+
+
+# What lies in results/shortcut_v2v/ beside its tables and strips; `snakemake shortcut_v2v` makes it all.
+SHORTCUT_V2V = [
+    *OFFSET_PICTURES,
+    *(paths.search(SEARCH.task).values() if SEARCH else ()),
+]
 
 
 rule report:

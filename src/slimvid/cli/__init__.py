@@ -2,7 +2,7 @@
 
 A step finds its files through :mod:`slimvid.paths`, relative to the working directory. Everything heavy is
 imported by the step that needs it, so that ``slimvid --help`` answers at once. ``steps`` has what makes rows,
-``tables`` what shows them.
+``search`` what tries them under other plans, ``tables`` what shows them.
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typer
 
-from slimvid.cli import steps, tables
+from slimvid.cli import search, steps, tables
 from slimvid.errors import SlimvidError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.add_typer(steps.app)
+app.add_typer(search.app)
 app.add_typer(tables.app)
 app.add_typer(tables.cost_app, name="cost")
 app.add_typer(tables.bench_app, name="bench")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Task = Annotated[str, typer.Argument(help="task, a key of `tasks` in the config", show_default=False)]
 Method = Annotated[str, typer.Argument(help="row: `original` or a key of `methods`", show_default=False)]
 Seed = Annotated[int, typer.Argument(help="training seed", min=0, show_default=False)]
+TABLES = "tables (`table1` and `papers`)"  # for errors: these names are keys of no one section
+Table = Annotated[str, typer.Option("--table", help="table: `table1`, or `PAPER/NAME` of `papers`")]
 ConfigFiles = Annotated[
     list[Path] | None,
     typer.Option(
@@ -65,6 +67,17 @@ def plan(config: "Config", task: str, method: str) -> "PlanSettings":
     if method != "original":
         section(config.methods, method, "methods")
     return config.plan_of(task, method)
+
+
+def rows_of(config: "Config", table: str, task: str) -> list[str]:
+    """The methods measured on a task for a table; an unknown name is one clear error."""
+    section(config.tables, table, TABLES)
+    section(config.tasks, task, "tasks")
+    methods = [m for t, m in config.rows_of(table) if t == task]
+    if not methods:
+        tasks = ", ".join(config.tables[table].tasks)
+        raise SlimvidError(f"config: {table} has no rows of {task!r}; it has those of {tasks}")
+    return methods
 
 
 def keyframes(config: "Config", task: str, method: str) -> Path | None:

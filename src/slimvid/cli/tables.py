@@ -6,7 +6,21 @@ from typing import Annotated
 import typer
 
 from slimvid import paths
-from slimvid.cli.options import ConfigFiles, LogFile, Task, drawn, frames, job
+from slimvid.cli.options import (
+    TABLES,
+    ConfigFiles,
+    LogFile,
+    Method,
+    Seed,
+    Table,
+    Task,
+    drawn,
+    frames,
+    job,
+    plan,
+    rows_of,
+    section,
+)
 
 app = typer.Typer()
 cost_app = typer.Typer(help="Cost of the papers' networks, counted without weights.", no_args_is_help=True)
@@ -14,16 +28,43 @@ bench_app = typer.Typer(help="Speed of the papers' networks, timed without train
 
 
 @app.command()
-def strip(task: Task, config: ConfigFiles = None, log: LogFile = None) -> None:
-    """Draw a task's picture strip: condition, every row of the table, truth."""
+def strip(task: Task, table: Table = "table1", config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Draw a task's picture strip: condition, every row of a table, truth."""
     with job(config, log) as settings:
         from slimvid.report.strips import write_strip
 
         seed = settings.seeds[0]
-        methods = settings.table1.methods
+        methods = rows_of(settings, table, task)
         rows = [(m, frames(settings, task, m, seed)) for m in methods]
-        marks = {m: file for m in methods if (file := drawn(settings, task, m, seed)) is not None}
-        write_strip(paths.prepared(task), rows, paths.strip(task), key_frames=marks)
+        kinds = {m: plan(settings, task, m).kind for m in methods}
+        marks = {
+            kind: {m: drawn(settings, task, m, seed) for m in methods if kinds[m] == kind}
+            for kind in ("keyframes", "shortcut")
+        }
+        write_strip(
+            paths.prepared(task),
+            rows,
+            paths.strip(task, table),
+            key_frames=marks["keyframes"],
+            references=marks["shortcut"],
+        )
+
+
+@app.command()
+def offsets(task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Draw what a Shortcut block aligns and blends on frames of a test clip (Shortcut-V2V, Figure 4)."""
+    with job(config, log) as settings:
+        from slimvid.report.offsets import write_offsets
+
+        plan(settings, task, method)  # an unknown name is one clear error
+        write_offsets(
+            paths.checkpoint(task, method, seed),
+            paths.prepared(task),
+            paths.offsets(task),
+            name=f"{task}/{method}/{seed}",
+            device=settings.device,
+            threads=settings.threads,
+        )
 
 
 @app.command()
@@ -49,13 +90,32 @@ def table(
         write_table1(settings, paths.MEASURES, paths.TABLE1_CSV, paths.TABLE1_MD, strips)
 
 
+@app.command("paper-table")
+def paper_table(
+    paper: Annotated[str, typer.Argument(help="paper, a key of `papers` in the config")],
+    table: Annotated[str, typer.Argument(help="its table or figure, a key of `papers.PAPER`")],
+    config: ConfigFiles = None,
+    log: LogFile = None,
+) -> None:
+    """Write a paper's table, results/PAPER/TABLE.csv and .md (of a figure also .svg), from the measures."""
+    with job(config, log) as settings:
+        section(section(settings.papers, paper, "papers"), table, f"papers.{paper}")
+        from slimvid.report.paper_tables import write_paper_table
+
+        name = f"{paper}/{table}"
+        files = paths.figure(name) if paths.is_figure(name) else paths.table(name)
+        strips = {task: paths.strip(task, name) for task in dict(settings.rows_of(name))}
+        write_paper_table(settings, name, paths.MEASURES, files, strips)
+
+
 @app.command()
-def track(config: ConfigFiles = None, log: LogFile = None) -> None:
-    """Log the table's rows, pictures and clips to MLflow (sqlite:///mlflow.db)."""
+def track(table: Table = "table1", config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Log a table's rows, pictures and clips to MLflow (sqlite:///mlflow.db)."""
     with job(config, log) as settings:
         from slimvid.track import track_table
 
-        track_table(settings, paths.MLFLOW_RECORD)
+        section(settings.tables, table, TABLES)
+        track_table(settings, paths.mlflow_record(table), table)
 
 
 @app.command()

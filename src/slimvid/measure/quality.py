@@ -106,12 +106,7 @@ def _look(
 ) -> _Seen:
     """Read every generated clip once (once more for each standard network) and measure it."""
     infos = task.clips("test")
-    lengths = [info.length for info in infos]
-    if min(lengths) <= skip:
-        raise SlimvidError(
-            f"{task.root}: a test clip has {min(lengths)} frames and the first {skip} are given; "
-            "prepare longer clips"
-        )
+    lengths = clip_lengths(task, skip)
     places = evaluators.sample_places(task, "test", settings)
     clips: dict[str, dict[str, Any]] = {}
     readings: list[dict[str, Any]] = []
@@ -126,7 +121,7 @@ def _look(
     joined = {name: np.concatenate(value, axis=1) for name, value in features.items()}
     again = lambda: (_read_clip(archive, task, info) for info in infos)  # noqa: E731
     joined |= standard.clip_features(settings, again, lengths)
-    keep = _kept({**places, **standard.sample_starts(settings, lengths)}, skip)
+    keep = kept({**places, **standard.sample_starts(settings, lengths)}, skip)
     return _Seen(
         clips=clips,
         confusions=[r["confusion"] for r in readings if r.get("confusion") is not None],
@@ -138,8 +133,27 @@ def _look(
     )
 
 
-def _kept(samples: dict[str, list[tuple]], skip: int) -> dict[str, np.ndarray]:
-    """Which samples, (clip, first frame, ...), begin at or after frame ``skip``."""
+def clip_lengths(task: PreparedTask, skip: int) -> list[int]:
+    """Frames of each test clip, all more than the ``skip`` given ones.
+
+    Raises:
+        SlimvidError: a clip has no frame left to measure.
+    """
+    lengths = [info.length for info in task.clips("test")]
+    if min(lengths) <= skip:
+        raise SlimvidError(
+            f"{task.root}: a test clip has {min(lengths)} frames and the first {skip} are given; "
+            "prepare longer clips"
+        )
+    return lengths
+
+
+def kept(samples: dict[str, list[tuple]], skip: int) -> dict[str, np.ndarray]:
+    """Which samples, (clip, first frame, ...), begin at or after frame ``skip``: a mask per metric.
+
+    Raises:
+        SlimvidError: fewer than 4 are left of a metric.
+    """
     keep = {name: np.array([sample[1] >= skip for sample in each]) for name, each in samples.items()}
     for name, mask in keep.items():
         if mask.sum() < 4:
@@ -181,10 +195,8 @@ def _clip_values(
     drawn, truth, flow, valid = drawn[skip:], truth[skip:], flow[skip:], valid[skip:]
     reading = evaluators.read_clip(judge, task, info.name, drawn, first=skip)
     matrix = reading["confusion"]
-    pairs = list(zip(drawn, truth, strict=True))
     values = {
-        "psnr": float(np.mean([similarity.psnr(a, b) for a, b in pairs])),
-        "ssim": float(np.mean([similarity.ssim(a, b) for a, b in pairs])),
+        **likeness(drawn, truth),
         "warp_error": video_stats.warping_error(drawn, flow, valid),
         "sharpness_ratio": video_stats.sharpness_ratio(drawn, truth),
         "temporal_difference_ratio": video_stats.temporal_difference_ratio(drawn, truth),
@@ -193,6 +205,15 @@ def _clip_values(
         "pose_error": _pose_error(judge, reading, truth),
     }
     return values, reading
+
+
+def likeness(drawn: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Mean PSNR (dB) and SSIM of a clip's frames with the true ones; both uint8 T x H x W x 3."""
+    pairs = list(zip(drawn, truth, strict=True))
+    return {
+        "psnr": float(np.mean([similarity.psnr(a, b) for a, b in pairs])),
+        "ssim": float(np.mean([similarity.ssim(a, b) for a, b in pairs])),
+    }
 
 
 def _pose_error(judge: Evaluator, reading: dict[str, Any], truth: np.ndarray) -> float | None:
@@ -293,22 +314,13 @@ def _protocol(
 ) -> dict[str, Any]:
     made, meta = judge.document, task.meta
     count = {name: int(value.shape[-2]) for name, value in seen.features.items()}
-    random = {"d": made["protocol"]["features"], "networks": len(made["protocol"]["seeds"])}
-    extractors = made["extractors"]
     protocol = {
-        "evaluator": judge.identity,
-        "data": meta.source,
-        "data_sha256": made["data"],
-        "height": meta.height,
-        "width": meta.width,
+        **judged_data(judge, task),
         "clips": len(seen.clips),
         "frames": sum(clip["frames"] for clip in seen.clips.values()),
         "skipped_first_frames": seen.skipped,
         "paired": meta.aligned,
-        "rfd4": {"extractor": extractors["rfd4"], "n": count["rfd4"], **random, "frames": 1},
-        "rfvd4": {"extractor": extractors["rfvd4"], "n": count["rfvd4"], **random, "frames": settings.window},
-        "window_stride": settings.window_stride,
-        "tile": made["protocol"]["tile"],
+        **judged_samples(judge, count, settings),
         "floor": "two random halves of all real samples, so at n / 2; ceilings are of all real test frames",
         "iterations": made["protocol"]["iterations"],
         "units": UNITS,
@@ -326,6 +338,29 @@ def _protocol(
         preset = {"preset": "fvd-sgv", "frames": standard.I3D_FRAMES}
         protocol["fvd"] = {**_official(made["protocol"]["i3d_sha256"], seen, "fvd"), **preset}
     return protocol
+
+
+def judged_data(judge: Evaluator, task: PreparedTask) -> dict[str, Any]:
+    """What a protocol says of the judge and the frames that it knows."""
+    return {
+        "evaluator": judge.identity,
+        "data": task.meta.source,
+        "data_sha256": judge.document["data"],
+        "height": task.meta.height,
+        "width": task.meta.width,
+    }
+
+
+def judged_samples(judge: Evaluator, count: dict[str, int], settings: "MeasureSettings") -> dict[str, Any]:
+    """What a protocol says of the samples of RFD-4 and RFVD-4, of which there are ``count``."""
+    made, extractors = judge.document["protocol"], judge.document["extractors"]
+    random = {"d": made["features"], "networks": len(made["seeds"])}
+    return {
+        "rfd4": {"extractor": extractors["rfd4"], "n": count["rfd4"], **random, "frames": 1},
+        "rfvd4": {"extractor": extractors["rfvd4"], "n": count["rfvd4"], **random, "frames": settings.window},
+        "window_stride": settings.window_stride,
+        "tile": made["tile"],
+    }
 
 
 def _official(sha256: str, seen: _Seen, name: str) -> dict[str, Any]:

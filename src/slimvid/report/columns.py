@@ -1,4 +1,4 @@
-"""The columns of the main table: order, digits, direction and the name that people read."""
+"""The columns of the tables: order, digits, direction and the name that people read."""
 
 import math
 from dataclasses import dataclass
@@ -67,6 +67,22 @@ STANDARD = (
     Column(name="kid", label="KID (official weights)", family="quality"),
     Column(name="fvd", label="FVD (official weights)", family="quality"),
 )
+# In the tables of other papers, where a row has such frames or scores.
+SHORTCUT = (
+    Column(name="macs_g_shortcut_frame", label="GMACs of a shortcut frame", family="cost", digits=6),
+    Column(name="full_frame_share", label="Share of full frames", family="cost", better=None),
+)
+LABEL_SCORES = tuple(
+    Column(
+        name=f"{score.lower()}_{protocol}",
+        label=f"{score} % ({protocol.replace('_', '-')})",
+        family="quality",
+        better="higher",
+    )
+    for protocol in ("unsup_eval", "fixed")
+    for score in ("mIoU", "AC", "MP")
+)
+BY_NAME = {column.name: column for column in (*MEASURED, *SHORTCUT, *LABEL_SCORES, *STANDARD)}
 # Beside a measure: what the truth itself, or another sample of it, scores.
 BOUNDS = {"_floor": "floor", "_ceiling": "ceiling", "_real": "truth"}
 BOUND_DIGITS = 4

@@ -18,19 +18,21 @@ Measures = Mapping[tuple[str, str, int], Mapping[str, Mapping[str, Any]]]
 """(task, method, seed) -> family -> document: how another store (MLflow) hands them over."""
 
 
-def read_measures(config: Config, root: Path) -> Measures:
-    """Read ``root/<task>/<method>/<seed>/<family>.json`` for every row of the main table.
+def read_measures(config: Config, root: Path, *, table: str = "table1") -> Measures:
+    """Read ``root/<task>/<method>/<seed>/<family>.json`` for every row of a table.
+
+    Args:
+        table: a name of ``config.tables``.
 
     Raises:
         SlimvidError: a file is missing, is not a measure document, or belongs to another row; names the file.
     """
     found = {}
-    for task in config.table1.tasks:
-        for method in config.table1.methods:
-            for seed in config.seeds:
-                folder = root / task / method / str(seed)
-                documents = {name: _read(folder / f"{name}.json", task, method, seed) for name in FAMILIES}
-                found[task, method, seed] = documents
+    for task, method in config.rows_of(table):
+        for seed in config.seeds:
+            folder = root / task / method / str(seed)
+            documents = {name: _read(folder / f"{name}.json", task, method, seed) for name in FAMILIES}
+            found[task, method, seed] = documents
     return found
 
 
@@ -73,17 +75,15 @@ class Row:
         return next((p[key] for p in self.protocols.get(family, ()) if key in p), default)
 
 
-def rows(config: Config, measures: Measures) -> list[Row]:
-    """The measured rows of the table, tasks and methods in the config's order.
+def rows(config: Config, measures: Measures, *, table: str = "table1") -> list[Row]:
+    """The measured rows of a table, tasks and methods in the config's order.
 
     Raises:
         SlimvidError: rows of one task were measured by different evaluators or on different sample counts.
     """
-    found = []
-    for task in config.table1.tasks:
-        of_task = [_row(task, method, measures, config.seeds) for method in config.table1.methods]
-        _check_comparable(task, of_task)
-        found += of_task
+    found = [_row(task, method, measures, config.seeds) for task, method in config.rows_of(table)]
+    for task in config.tables[table].tasks:
+        _check_comparable(task, [row for row in found if row.task == task])
     return found
 
 

@@ -1,8 +1,11 @@
-"""The main table for reading: one section per task, as Markdown; the HTML report shows the same sections."""
+"""Tables for reading: one section per task, as Markdown; the HTML report shows the same sections.
+
+The main table is arranged here, those of the other papers in ``paper_tables_reading``.
+"""
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +24,23 @@ PAPER_NAMES = {
     "cat": "CAT",
     "fast_vid2vid": "Fast-Vid2Vid (ours in the paper)",
 }
+PAPER_HEADINGS = {
+    "published_macs_g": "m.MACs (G), as printed",
+    "published_fps": "FPS, as printed",
+    "published_fid": "FID, as printed",
+    "published_fvd": "FVD, as printed",
+    "published_pe": "PE, as printed",
+    "paper_scale_macs_g": "true GMACs per output frame, full size",
+    "paper_scale_macs_g_as_published": "GMACs of one generated frame, thop",
+    "paper_scale_params_m": "Params (M), full size",
+}
 RATIO_COLUMNS = ("macs_g", "params_m", "fps", "fps_network")
+INTRODUCTION = (
+    "Arrows point to the better direction; the best measured value of a column is bold; brackets give the",
+    "ratio to the original. GMACs are true multiply-accumulates, mean per output frame of a clip under the",
+    "plan. Figures as printed in the Fast-Vid2Vid paper stand in a table of their own: they were taken on",
+    "other data, by other evaluators, and never share an axis with the measured ones.",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,26 +82,39 @@ def sections(config: Config, frame: "pandas.DataFrame", measured: list[Row]) -> 
         own = part[part["seeds"] != ""]
         of_task = [row for row in measured if row.task == task]
         columns = [col for col in (*c.MEASURED, *c.STANDARD) if col.name in own]
-        grids = [_measured_grid(own, columns, main=True), _measured_grid(own, columns, main=False)]
+        main, further = ([col for col in columns if col.main == shown] for shown in (True, False))
+        grids = [measured_grid(own, main), measured_grid(own, further, caption="Further measures")]
         grids += [_paper_grid(part)] if (part["published_macs_g"] != "").any() else []
-        found.append(Section(task=task, grids=[g for g in grids if g.rows], notes=_notes(own, of_task)))
+        found.append(Section(task=task, grids=[g for g in grids if g.rows], notes=notes(own, of_task)))
     return found
 
 
-def _measured_grid(own: "pandas.DataFrame", columns: list[c.Column], *, main: bool) -> Grid:
-    """Measured figures, mean ± spread, the best of a column marked; columns without a figure are left out."""
-    shown = [col for col in columns if col.main == main and own[col.name].notna().any()]
+def row_name(row: Mapping[str, Any]) -> str:
+    """A measured row's name for people: its method and how it walks a clip."""
+    return f"{row['method']} ({row['plan']})"
+
+
+def measured_grid(
+    own: "pandas.DataFrame",
+    columns: Sequence[c.Column],
+    *,
+    caption: str = "Measured",
+    name: Callable[[Mapping[str, Any]], str] = row_name,
+) -> Grid:
+    """Measured figures, mean ± spread, the best of a column marked; columns without a figure are left out.
+
+    Args:
+        own: the measured rows of one task.
+        name: what the first column says of a row.
+    """
+    shown = [col for col in columns if own[col.name].notna().any()]
     bounds = [_bound(own, col) for col in shown]
-    rows = [
-        [Cell(text=f"{row['method']} ({row['plan']})"), *(_figure(own, row, col) for col in shown)]
-        for _, row in own.iterrows()
-    ]
+    rows = [[Cell(text=name(row)), *(_figure(own, row, col) for col in shown)] for _, row in own.iterrows()]
     if any(bounds):
         rows.append([Cell(text="*bound*"), *(Cell(text=bound) for bound in bounds)])
     if not shown:
         rows = []
     seeds = ", ".join(sorted(set(own["seeds"])))
-    caption = "Measured" if main else "Further measures"
     return Grid(
         caption=f"{caption} (mean over {seeds} seed{'s' if seeds != '1' else ''})",
         headings=["Method (plan)", *(_heading(own, col) for col in shown)],
@@ -139,37 +171,36 @@ def _bound(own: "pandas.DataFrame", column: c.Column) -> str:
 
 def _paper_grid(part: "pandas.DataFrame") -> Grid:
     """The paper's own figures, and what its networks cost at full size when all are counted alike."""
-    headings = [
-        "Method",
-        "m.MACs (G), as printed",
-        "FPS, as printed",
-        "FID, as printed",
-        "FVD, as printed",
-        "PE, as printed",
-        "true GMACs per output frame, full size",
-        "GMACs of one generated frame, thop",
-        "Params (M), full size",
-    ]
-    names = [*c.PUBLISHED, "paper_scale_macs_g", "paper_scale_macs_g_as_published", "paper_scale_params_m"]
     by_method = {row["method"]: row for _, row in part.iterrows()}
-    rows = [
-        [Cell(text=label), *(Cell(text=c.plain(by_method[method][name]) or "–") for name in names)]
-        for method, label in PAPER_NAMES.items()
-        if method in by_method
-    ]
-    return Grid(
-        caption="The paper's Table 1 as printed, and cost at its full size", headings=headings, rows=rows
+    labelled = [(label, by_method[m]) for m, label in PAPER_NAMES.items() if m in by_method]
+    return printed_grid(
+        labelled, PAPER_HEADINGS, caption="The paper's Table 1 as printed, and cost at its full size"
     )
 
 
-def _notes(own: "pandas.DataFrame", of_task: list[Row]) -> list[str]:
+def printed_grid(
+    labelled: Sequence[tuple[str, Mapping[str, Any]]], headings: Mapping[str, str], *, caption: str
+) -> Grid:
+    """Columns under headings of their own, cells as they are; a dash where there is nothing.
+
+    Args:
+        labelled: (what the first column says, the row).
+        headings: column of the table -> heading.
+    """
+    rows = [
+        [Cell(text=label), *(Cell(text=c.plain(row[name]) or "–") for name in headings)]
+        for label, row in labelled
+    ]
+    return Grid(caption=caption, headings=["Method", *headings.values()], rows=rows)
+
+
+def notes(own: "pandas.DataFrame", of_task: list[Row]) -> list[str]:
     """What made the figures: data, evaluator and its sample counts, machine."""
-    notes = []
+    found = []
     if len(own):
-        notes.append(f"Data: {own['data'].iloc[0]}.")
-        notes.append(_evaluator_note(own, of_task[0]))
-    notes += [f"Latency: {line}." for line in _machines(of_task)]
-    return notes
+        found.append(f"Data: {own['data'].iloc[0]}.")
+        found.append(_evaluator_note(own, of_task[0]))
+    return found + [f"Latency: {line}." for line in _machines(of_task)]
 
 
 def _evaluator_note(own: "pandas.DataFrame", row: Row) -> str:
@@ -220,9 +251,16 @@ def _missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def to_markdown(found: list[Section], strips: Mapping[str, Path], *, base: Path) -> str:
+def to_markdown(
+    found: list[Section],
+    strips: Mapping[str, Path],
+    *,
+    base: Path,
+    title: str = "Main comparison",
+    introduction: Sequence[str] = INTRODUCTION,
+) -> str:
     """The sections as Markdown with aligned columns; links to the strips are relative to ``base``."""
-    lines = ["# Main comparison", "", *INTRODUCTION]
+    lines = [f"# {title}", "", *introduction]
     for section in found:
         lines += ["", f"## {section.task}"]
         if section.task in strips:
@@ -232,14 +270,6 @@ def to_markdown(found: list[Section], strips: Mapping[str, Path], *, base: Path)
             lines += ["", f"**{grid.caption}**", "", *_markdown_grid(grid)]
         lines += ["", *(f"- {note}" for note in section.notes)]
     return "\n".join(lines) + "\n"
-
-
-INTRODUCTION = (
-    "Arrows point to the better direction; the best measured value of a column is bold; brackets give the",
-    "ratio to the original. GMACs are true multiply-accumulates, mean per output frame of a clip under the",
-    "plan. Figures as printed in the Fast-Vid2Vid paper stand in a table of their own: they were taken on",
-    "other data, by other evaluators, and never share an axis with the measured ones.",
-)
 
 
 def _markdown_grid(grid: Grid) -> list[str]:

@@ -1,6 +1,7 @@
 """Picture strips: the same frames of one held-out clip for the condition, each method and the truth."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
 FRAMES = 8
 LARGEST_STEP = 4  # frames between neighbours in a strip: more hides what happens between them
 CELL = (128, 320)  # least height and largest width of a cell in pixels
+LABEL = 170  # widest label in pixels: longer names go on below
 GAP, PAD, MARK = 4, 10, 4
 INK, MUTED, PAPER, KEY = (20, 20, 20), (110, 110, 110), (255, 255, 255), (230, 120, 0)
 SMALL, NORMAL = 13, 15
+PITCH = NORMAL + 3  # from line to line of a label
+LEGEND = 2 * NORMAL + PAD  # from the mark in the legend to its text
 
 Rows = Sequence[tuple[str, Path]]
 
@@ -30,7 +34,8 @@ Rows = Sequence[tuple[str, Path]]
 class Strip:
     """What a strip shows: frames ``indices`` of ``clip``, one list of uint8 [H, W, 3] pictures per row.
 
-    ``keys`` maps a row's label to the frames, among all of the clip, that its network drew.
+    ``keys`` maps a row's label to the frames, among all of the clip, that its whole network drew; ``legend``
+    says what the others of such a row are.
     """
 
     title: str
@@ -39,27 +44,40 @@ class Strip:
     indices: list[int]
     rows: list[tuple[str, list[np.ndarray]]]
     keys: Mapping[str, frozenset[int]]
+    legend: str = ""
 
 
 def write_strip(
-    prepared: Path, rows: Rows, out: Path, *, key_frames: Mapping[str, Path] | None = None
+    prepared: Path,
+    rows: Rows,
+    out: Path,
+    *,
+    key_frames: Mapping[str, Path] | None = None,
+    references: Mapping[str, Path] | None = None,
 ) -> None:
     """Draw a task's strip as PNG: condition, the rows, truth. The same inputs give the same bytes.
 
     Args:
         prepared: the task's prepared store.
         rows: label and frame archive of complete test clips, in the order to draw them.
-        key_frames: label -> key-frame file of a row whose plan has one; its drawn frames get a mark.
+        key_frames: label -> key-frame file of a row whose plan has one; the frames it names get a mark.
+        references: label -> the same for a plan of shortcuts: which frames the whole network drew.
 
     Raises:
         SlimvidError: a store, archive or key-frame file is missing, or an archive lacks the clip.
     """
-    picture = draw(gather(prepared, rows, key_frames=key_frames or {}))
+    picture = draw(gather(prepared, rows, key_frames=key_frames, references=references))
     with atomic_path(out) as temporary:
         picture.save(temporary, format="PNG", optimize=True)
 
 
-def gather(prepared: Path, rows: Rows, *, key_frames: Mapping[str, Path]) -> Strip:
+def gather(
+    prepared: Path,
+    rows: Rows,
+    *,
+    key_frames: Mapping[str, Path] | None = None,
+    references: Mapping[str, Path] | None = None,
+) -> Strip:
     """Choose the clip and frames (see :func:`choose`) and read them for every row."""
     task = PreparedTask(prepared)
     clip, indices = choose(task)
@@ -68,9 +86,27 @@ def gather(prepared: Path, rows: Rows, *, key_frames: Mapping[str, Path]) -> Str
         archive = open_archive(path, clip, indices)
         pictures.append((label, [archive.frame(clip, i) for i in indices]))
     pictures.append(("truth", [task.frame("test", clip, i) for i in indices]))
-    keys = {label: _keys(path, clip) for label, path in key_frames.items()}
-    title = f"{task.meta.task}: held-out clip {clip}"
-    return Strip(title=title, source=task.meta.source, clip=clip, indices=indices, rows=pictures, keys=keys)
+    key_frames, references = key_frames or {}, references or {}
+    marks = {**key_frames, **references}
+    return Strip(
+        title=f"{task.meta.task}: held-out clip {clip}",
+        source=task.meta.source,
+        clip=clip,
+        indices=indices,
+        rows=pictures,
+        keys={label: _keys(path, clip) for label, path in marks.items()},
+        legend=_legend(list(key_frames), list(references)),
+    )
+
+
+def _legend(interpolated: list[str], shortcut: list[str]) -> str:
+    """What a mark means, given the rows that have marks by the kind of their other frames."""
+    kinds = (("interpolated", interpolated), ("shortcut frames", shortcut))
+    others = [(kind, labels) for kind, labels in kinds if labels]
+    if len(others) > 1:  # two kinds in one strip: then it needs the rows' names
+        others = [(f"{kind} ({', '.join(labels)})", labels) for kind, labels in others]
+    named = " or ".join(kind for kind, _ in others)
+    return f"drawn by the whole network; the others of its row are {named}" if named else ""
 
 
 def choose(task: PreparedTask, *, frames: int = FRAMES) -> tuple[str, list[int]]:
@@ -123,17 +159,19 @@ def _keys(path: Path, clip: str) -> frozenset[int]:
 
 
 def draw(strip: Strip) -> "Image.Image":
-    """Lay a strip out: labels on the left, frame numbers above, drawn key-frames marked."""
+    """Lay a strip out: labels on the left, frame numbers above, frames of the whole network marked."""
     from PIL import Image, ImageDraw
 
     width, height = cell_size(strip.rows[0][1][0].shape)
-    left = max(text_width(label, NORMAL) for label, _ in strip.rows) + 2 * PAD
+    labels = [label_lines(label, height) for label, _ in strip.rows]
+    left = max(text_width(line, NORMAL) for lines in labels for line in lines) + 2 * PAD
     top = 3 * PAD + 3 * NORMAL
     pitch_x, pitch_y = width + GAP, height + GAP + MARK
-    right = max(left + pitch_x * len(strip.indices), text_width(strip.source, SMALL) + PAD)
+    head = max(text_width(strip.title, NORMAL), text_width(strip.source, SMALL)) + PAD
+    right = max(left + pitch_x * len(strip.indices), head)
     bottom = top + pitch_y * len(strip.rows) + PAD
-    legend = bool(strip.keys)
-    canvas = Image.new("RGB", (right + PAD, bottom + (NORMAL + PAD if legend else 0)), PAPER)
+    legend = wrap(strip.legend, right - left - LEGEND, SMALL)
+    canvas = Image.new("RGB", (right + PAD, bottom + len(legend) * NORMAL + (PAD if legend else 0)), PAPER)
     pen = ImageDraw.Draw(canvas)
     pen.text((PAD, PAD), strip.title, fill=INK, font=font(NORMAL))
     pen.text((PAD, PAD + NORMAL + MARK), strip.source, fill=MUTED, font=font(SMALL))
@@ -143,19 +181,18 @@ def draw(strip: Strip) -> "Image.Image":
         pen.text((middle, top - SMALL), f"{index}", fill=MUTED, font=font(SMALL), anchor="mm")
     for j, (label, pictures) in enumerate(strip.rows):
         y = top + pitch_y * j + MARK
-        pen.text((left - PAD, y + height // 2), label, fill=INK, font=font(NORMAL), anchor="rm")
+        draw_label(pen, labels[j], (left - PAD, y + height // 2))
         for k, picture in enumerate(pictures):
             canvas.paste(fit(picture, width, height), (left + pitch_x * k, y))
         _mark(pen, strip, label, (left, y - MARK), (width, pitch_x))
-    if legend:
-        _legend(pen, left, bottom)
+    _draw_legend(pen, legend, left, bottom)
     return canvas
 
 
 def _mark(
     pen: "ImageDraw.ImageDraw", strip: Strip, label: str, corner: tuple[int, int], pitch: tuple[int, int]
 ) -> None:
-    """A bar above each frame that the row's network drew; the others were interpolated."""
+    """A bar above each frame that the row's whole network drew."""
     x, y = corner
     for k, index in enumerate(strip.indices):
         if index in strip.keys.get(label, ()):
@@ -163,20 +200,51 @@ def _mark(
             pen.rectangle((start, y, start + pitch[0] - 1, y + MARK - 2), fill=KEY)
 
 
-def _legend(pen: "ImageDraw.ImageDraw", x: int, y: int) -> None:
-    pen.rectangle((x, y + SMALL // 2, x + 2 * NORMAL, y + SMALL // 2 + MARK - 2), fill=KEY)
-    text = "key-frame, drawn by the network; the others of its row are interpolated"
-    pen.text((x + 2 * NORMAL + PAD, y), text, fill=MUTED, font=font(SMALL))
+def _draw_legend(pen: "ImageDraw.ImageDraw", lines: list[str], x: int, y: int) -> None:
+    if lines:
+        pen.rectangle((x, y + SMALL // 2, x + 2 * NORMAL, y + SMALL // 2 + MARK - 2), fill=KEY)
+    for i, line in enumerate(lines):
+        pen.text((x + LEGEND, y + i * NORMAL), line, fill=MUTED, font=font(SMALL))
 
 
-def cell_size(shape: tuple[int, ...]) -> tuple[int, int]:
+def draw_label(pen: "ImageDraw.ImageDraw", lines: list[str], middle: tuple[int, int]) -> None:
+    """Lines of a label, right-aligned, around the middle of its row."""
+    x, y = middle
+    for i, line in enumerate(lines):
+        at = y + round((i - (len(lines) - 1) / 2) * PITCH)
+        pen.text((x, at), line, fill=INK, font=font(NORMAL), anchor="rm")
+
+
+def label_lines(label: str, height: int) -> list[str]:
+    """A row's name in lines no wider than ``LABEL`` and no more than fit its height; the last may end in …"""
+    lines = wrap(label, LABEL, NORMAL)
+    room = max(1, height // PITCH)
+    return lines if len(lines) <= room else [*lines[: room - 1], lines[room - 1][:-1] + "…"]
+
+
+def wrap(text: str, width: int, size: int) -> list[str]:
+    """Lines of at most ``width`` pixels, broken after spaces and underscores, else anywhere."""
+    lines = [""]
+    for piece in re.findall(r"[^\s_]*(?:[\s_]+|$)", text):
+        if lines[-1] and text_width((lines[-1] + piece).rstrip(), size) > width:
+            lines.append("")
+        lines[-1] += piece
+        while len(lines[-1].rstrip()) > 1 and text_width(lines[-1].rstrip(), size) > width:
+            line = lines[-1]
+            fits = (n for n in range(len(line) - 1, 1, -1) if text_width(line[:n], size) <= width)
+            cut = next(fits, 1)
+            lines[-1:] = [line[:cut], line[cut:]]
+    return [line.rstrip() for line in lines if line.strip()]
+
+
+def cell_size(shape: tuple[int, ...], *, bounds: tuple[int, int] = CELL) -> tuple[int, int]:
     """Width and height of a cell for frames of ``shape`` (H, W, ...): enlarged by a whole number to be seen,
-    or reduced to the largest width."""
+    or reduced to the largest width. ``bounds`` are the least height and the largest width."""
     height, width = shape[:2]
-    scale = max(1, math.ceil(CELL[0] / height))
-    if width * scale <= CELL[1]:
+    scale = max(1, math.ceil(bounds[0] / height))
+    if width * scale <= bounds[1]:
         return width * scale, height * scale
-    return CELL[1], round(height * CELL[1] / width)
+    return bounds[1], round(height * bounds[1] / width)
 
 
 def fit(picture: np.ndarray, width: int, height: int) -> "Image.Image":

@@ -4,26 +4,27 @@ The table is a pure function of the config, the measure documents and the publis
 give the same bytes.
 """
 
-import csv
-import io
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slimvid.config import Config
-from slimvid.files import atomic_path
 from slimvid.report import columns as c
 from slimvid.report import published
-from slimvid.report.measures import Measures, Row, read_measures, rows
-from slimvid.settings import TaskSettings
+from slimvid.report.frame import (
+    PaperScaleOf,
+    layout,
+    measured_record,
+    paper_scale_record,
+    to_csv,
+    to_frame,
+    write_texts,
+)
+from slimvid.report.measures import Measures, read_measures, rows
 
 if TYPE_CHECKING:
     import pandas
 
-    from slimvid.measure.paper_scale import PaperScale
-
-PaperScaleOf = Callable[..., "PaperScale | None"]
 PAPER_TEACHER = "vid2vid"  # of every row of that table
 PAPER = ("fast_vid2vid", 1)  # source and table that the main table reproduces
 PAPER_ORDER = ("original", "gan_compression", "content_aware", "cat", "fast_vid2vid")
@@ -50,63 +51,20 @@ def table1(
     Raises:
         SlimvidError: a measure file is missing or damaged, or a task mixes two evaluators.
     """
-    import pandas
-
     documents = read_measures(config, measures) if isinstance(measures, Path) else measures
     measured = rows(config, documents)
-    counted = paper_scale or _count
-    layout = _layout(measured)
+    figures = layout(measured, c.MEASURED)
     records = []
     for task in config.table1.tasks:
         for row in (row for row in measured if row.task == task):
-            record = _measured(config, row, layout) | _paper_scale(config, row, counted)
+            record = measured_record(config, row, figures) | paper_scale_record(config, row, paper_scale)
             records.append(record | _published(task, row.method))
         for method in _only_published(config, task):
             identity = {"task": task, "teacher": PAPER_TEACHER, "method": method}
             records.append(identity | _published(task, method))
-    names = [*layout, "evaluator", "data", *c.PAPER_SCALE, *c.PUBLISHED]
-    frame = pandas.DataFrame(records, columns=names).astype(object)
+    names = [*c.IDENTIFIERS, *figures, "evaluator", "data", *c.PAPER_SCALE, *c.PUBLISHED]
     text = [*c.IDENTIFIERS, "evaluator", "data", "paper_scale_macs_g_as_published", *c.PUBLISHED]
-    frame[text] = frame[text].fillna("")
-    return frame
-
-
-def _layout(measured: list[Row]) -> list[str]:
-    """Identifier and measured columns, spreads beside their means, floors and ceilings after them."""
-    spread = any(row.seeds > 1 for row in measured)
-    names = list(c.IDENTIFIERS)
-    given = {name for row in measured for name, value in row.mean.items() if not math.isnan(value)}
-    for column in (*c.MEASURED, *(col for col in c.STANDARD if col.name in given)):
-        names += [column.name, f"{column.name}_std"] if spread else [column.name]
-    bounds = [col.name + suffix for col in c.MEASURED for suffix in c.BOUNDS]
-    return names + [name for name in bounds if name in given]
-
-
-def _measured(config: Config, row: Row, layout: list[str]) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "task": row.task,
-        "teacher": config.teacher_settings(row.task).teacher,
-        "method": row.method,
-        "plan": c.plan_label(config.plan_of(row.task, row.method)),
-        "seeds": str(row.seeds),
-        "evaluator": row.protocol("quality", "evaluator", ""),
-        "data": row.protocol("quality", "data") or source_of(config.tasks[row.task]),
-    }
-    digits = {column.name: column.digits for column in (*c.MEASURED, *c.STANDARD)}
-    for name in layout[len(c.IDENTIFIERS) :]:
-        base = name.removesuffix("_std")
-        if name != base:
-            record[name] = c.significant(row.std.get(base, math.nan), c.STD_DIGITS)
-        else:
-            record[name] = c.significant(row.mean.get(name, math.nan), digits.get(name, c.BOUND_DIGITS))
-    return record
-
-
-def source_of(task: TaskSettings) -> str:
-    """What data a task is made of, for people, as the config says it."""
-    if task.source == "world":
-        return f"procedural world: {task.world}"
-    return f"{task.source}: {task.path.name if task.path else ''}"
+    return to_frame(records, names, text=text)
 
 
 def _published(task: str, method: str) -> dict[str, str]:
@@ -131,38 +89,6 @@ def _only_published(config: Config, task: str) -> list[str]:
     return [method for method in PAPER_ORDER if method not in config.table1.methods]
 
 
-def _paper_scale(config: Config, row: Row, counted: PaperScaleOf) -> dict[str, Any]:
-    """Cost of a row's network at the paper's size; empty where the paper has no such network."""
-    from slimvid.measure.conventions import rounded
-
-    *over, (method, options) = [("original", {}), *config.recipes(row.task, row.method)]
-    full_share = row.mean.get("full_frame_share")
-    cost = counted(row.task, method, options=options, over=over[1:], full_share=full_share)
-    if cost is None:
-        return {}
-    share = row.protocol("cost", "key_fraction", 1.0)
-    return {
-        "paper_scale_macs_g": c.significant(cost.macs_g * share, c.PAPER_SCALE_DIGITS),
-        "paper_scale_macs_g_as_published": rounded(cost.macs_g_thop, 2, "double"),
-        "paper_scale_params_m": c.significant(cost.params_m, c.PAPER_SCALE_DIGITS),
-    }
-
-
-def _count(task: str, method: str, **how: Any) -> "PaperScale | None":
-    from slimvid.measure.paper_scale import paper_scale  # imports torch
-
-    return paper_scale(task, method, **how)
-
-
-def to_csv(frame: "pandas.DataFrame") -> str:
-    """The frame as CSV text: no exponents, empty cells for what does not apply, ``\\n`` line ends."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(frame.columns)
-    writer.writerows([c.plain(value) for value in record] for record in frame.itertuples(index=False))
-    return buffer.getvalue()
-
-
 def write_table1(
     config: Config,
     measures: Measures | Path,
@@ -182,6 +108,4 @@ def write_table1(
     documents = read_measures(config, measures) if isinstance(measures, Path) else measures
     frame = table1(config, documents, paper_scale=paper_scale)
     readable = to_markdown(sections(config, frame, rows(config, documents)), strips or {}, base=out_md.parent)
-    for path, text in ((out_csv, to_csv(frame)), (out_md, readable)):
-        with atomic_path(path) as temporary:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
+    write_texts({out_csv: to_csv(frame), out_md: readable})

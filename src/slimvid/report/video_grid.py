@@ -10,7 +10,7 @@ from slimvid.errors import SlimvidError
 from slimvid.files import atomic_path
 from slimvid.report import strips
 
-BAR = 24  # height of the labels' bar in pixels
+BAR = 24  # height of the labels' bar in pixels, with labels of one line
 CODECS = ("libx264", "mpeg4")  # the first that the FFmpeg in PyAV has
 
 
@@ -53,11 +53,15 @@ def _side_by_side(task: PreparedTask, rows: strips.Rows, clip: ClipInfo) -> Iter
 def _bar(labels: list[str], width: int) -> np.ndarray:
     from PIL import Image, ImageDraw
 
-    canvas = Image.new("RGB", (width * len(labels), BAR), strips.PAPER)
+    wrapped = [strips.wrap(label, width - 4, strips.SMALL) for label in labels]
+    height = BAR + (max(map(len, wrapped)) - 1) * strips.NORMAL
+    canvas = Image.new("RGB", (width * len(labels), height), strips.PAPER)
     pen = ImageDraw.Draw(canvas)
-    for k, label in enumerate(labels):
-        where = (width * k + width // 2, BAR // 2)
-        pen.text(where, label, fill=strips.INK, font=strips.font(strips.SMALL), anchor="mm")
+    for k, lines in enumerate(wrapped):
+        for i, line in enumerate(lines):
+            y = height // 2 + round((i - (len(lines) - 1) / 2) * strips.NORMAL)
+            where = (width * k + width // 2, y)
+            pen.text(where, line, fill=strips.INK, font=strips.font(strips.SMALL), anchor="mm")
     return np.asarray(canvas)
 
 
