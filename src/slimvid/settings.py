@@ -164,6 +164,11 @@ class PlanSettings(Section):
         None, ge=1, description="shortcut, adaptive: may spend what a constant interval of this length would"
     )
 
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether a budget, not the interval, says when a reference is renewed."""
+        return self.budget_macs_g is not None or self.budget_interval is not None
+
     @model_validator(mode="after")
     def _shortcut(self) -> "PlanSettings":
         given = [

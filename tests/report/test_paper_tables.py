@@ -12,9 +12,11 @@ from slimvid.config import Config, load, validate
 from slimvid.errors import SlimvidError
 from slimvid.files import read_json, write_json
 from slimvid.report import published
+from slimvid.report.columns import plan_label
 from slimvid.report.frame import to_csv
 from slimvid.report.paper_tables import paper_table, write_paper_table
 from slimvid.report.paper_tables_declared import DECLARED, declared
+from slimvid.settings import PlanSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORTCUT = {"method": "shortcut", "plan": {"kind": "shortcut", "max_interval": 3}}
@@ -82,7 +84,7 @@ def test_a_printed_row_stands_beside_ours_of_its_name(tmp_path):
         ("omgd", "OMGD", "", "25.85", "1.199", ""),
     ]
     assert {found[4][name] for name in ("plan", "macs_g", "rfvd4", "evaluator", "data")} == {""}
-    assert found[2]["plan"] == "shortcut"
+    assert found[2]["plan"] == "shortcut(3)"
 
 
 def test_a_baseline_is_measured_as_soon_as_the_config_has_its_row(tmp_path):
@@ -220,7 +222,7 @@ def test_a_figure_for_people_and_programs_is_the_same_bytes_every_time(tmp_path)
     assert text.startswith("# Shortcut-V2V, Figure 3")
     assert "![measured cost and quality](figure3.svg)" in text
     assert "](strips/figure3/viper2city.png)" in text
-    assert "| Ours-1/2: half (shortcut)" in text
+    assert "| Ours-1/2: half (shortcut(3))" in text
     assert "not comparable with published FID, FVD or mIoU" in text
     assert "Latency: AMD EPYC (cpu), 1 thread, bf16, 64x64 (HxW)." in text
     assert "<!-- half -->" in plot and "<!-- cat -->" not in plot  # printed figures share no axis with ours
@@ -283,3 +285,15 @@ def test_declared_tables_are_printed_somewhere():
             for column in table.published:
                 found = published.load(paper, column.table or table.number)
                 assert column.column in set(found["column"]), (paper, name, column)
+
+
+@pytest.mark.parametrize(
+    ("plan", "label"),
+    [
+        ({"max_interval": 6}, "shortcut(6)"),
+        ({"budget_interval": 3}, "shortcut(adaptive 3)"),
+        ({"budget_macs_g": 0.25, "max_interval": 9}, "shortcut(adaptive 0.25 GMACs)"),
+    ],
+)
+def test_shortcut_plans_say_their_interval(plan, label):
+    assert plan_label(PlanSettings(kind="shortcut", **plan)) == label

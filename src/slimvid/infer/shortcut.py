@@ -100,7 +100,7 @@ def feature_distance(a_t: "Tensor", a_ref: "Tensor") -> float:
 
 def schedule(plan: PlanSettings, *, share: Callable[[], float]) -> "Schedule":
     """A new stream's schedule under a plan; ``share`` counts what a budget in MACs pays for."""
-    if plan.budget_macs_g is None and plan.budget_interval is None:
+    if not plan.is_adaptive:
         return ConstantInterval(plan.max_interval)
     paid = 1 / plan.budget_interval if plan.budget_interval is not None else share()
     return AdaptiveInterval(share=paid, max_interval=plan.max_interval)

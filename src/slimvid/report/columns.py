@@ -117,7 +117,12 @@ def plain(value: object) -> str:
 
 
 def plan_label(plan: PlanSettings) -> str:
-    """How a clip is walked, in a word: ``every_frame``, ``keyframes+mci``, ``keyframes(fixed)+linear``."""
+    """How a clip is walked, in a word: ``every_frame``, ``keyframes(fixed)+linear``, ``shortcut(3)``."""
+    if plan.kind == "shortcut":
+        if not plan.is_adaptive:
+            return f"shortcut({plan.max_interval})"
+        budget = f"{plan.budget_interval:g}" if plan.budget_interval else f"{plan.budget_macs_g:g} GMACs"
+        return f"shortcut(adaptive {budget})"
     if plan.kind != "keyframes":
         return plan.kind
     strategy = "" if plan.strategy == "motion" else f"({plan.strategy})"
