@@ -50,6 +50,6 @@ def compress(job: Job) -> None:
             "replanned": below.method,
             "code": code_revision(),
         },
-        state=below.module().state_dict(),
+        state=artifact.read_tensors(below.path / artifact.WEIGHTS),
     )
     shutil.copyfile(job.teacher / CURVES, job.out / CURVES)
