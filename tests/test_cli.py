@@ -1,5 +1,6 @@
 """The command line: quick to answer, and one line for what a user can mend."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -65,3 +66,29 @@ def test_a_later_config_overrides_an_earlier_one(monkeypatch, capsys, tmp_path: 
     smoke = str(ROOT / "config" / "smoke.yaml")
     assert call(monkeypatch, "prepare", "sketch2face", "--config", smoke, "--config", str(over)) == 1
     assert "field teacher.iterations" in capsys.readouterr().err
+
+
+THREADS_SEEN = """
+import sys
+from slimvid import cli
+def look():
+    import numpy, threadpoolctl, torch
+    print(sorted({pool["num_threads"] for pool in threadpoolctl.threadpool_info()}))
+cli.app = look
+cli.main()
+"""
+
+
+def test_one_thread_is_one_thread_for_every_library(tmp_path):
+    """Snakemake exports a job's share of --cores under each library's own name."""
+    names = ("OMP", "OPENBLAS", "GOTO", "MKL", "NUMEXPR")
+    env = {**os.environ, **{f"{name}_NUM_THREADS": "8" for name in names}}
+    done = subprocess.run(
+        [sys.executable, "-c", THREADS_SEEN],
+        env=env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[1]"

@@ -28,11 +28,23 @@ app.add_typer(tables.cost_app, name="cost")
 app.add_typer(tables.bench_app, name="bench")
 
 
+THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "GOTO_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+
+
 def main() -> None:
     """Entry point of the ``slimvid`` command: a SlimvidError becomes one line on stderr and status 1."""
     # Before NumPy is imported: its linear algebra with two threads made the bootstrap six times dearer. Torch
-    # gets the config's `threads`. Snakemake exports a job's share of --cores here, which is neither.
-    os.environ["OMP_NUM_THREADS"] = "1"
+    # gets the config's `threads`. Snakemake exports a job's share of --cores in all of these, which is
+    # neither, and OpenBLAS heeds its own name before OpenMP's.
+    os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
         app()
     except SlimvidError as error:
