@@ -6,6 +6,7 @@ for the arguments: ``prepared("{task}")``.
 
 from pathlib import Path
 
+BUDGET = "training.json"  # what a training spent; lies beside the artifact, whose bytes do not depend on it
 FAMILIES = ("cost", "latency", "quality")  # measures of one row, one file each
 TABLE1_CSV = Path("results/table1.csv")
 TABLE1_MD = Path("results/table1.md")
@@ -54,9 +55,10 @@ def artifact_files(task: str, method: str, seed: int | str) -> dict[str, Path]:
 
 
 def training_files(task: str, method: str, seed: int | str) -> dict[str, Path]:
-    """What a training leaves: the translator and its loss curves."""
-    curves = checkpoint(task, method, seed) / "curves.parquet"
-    return {**artifact_files(task, method, seed), "curves": curves}
+    """What a training leaves: the translator, its loss curves, and what it spent."""
+    folder = checkpoint(task, method, seed)
+    own = {"curves": folder / "curves.parquet", "budget": folder / BUDGET}
+    return {**artifact_files(task, method, seed), **own}
 
 
 def keyframes(task: str, method: str) -> Path:

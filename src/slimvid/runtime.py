@@ -4,23 +4,45 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from slimvid.errors import SlimvidError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 log = logging.getLogger("slimvid")
 
 
-@dataclass(frozen=True, kw_only=True)
+# Kinds of layer with weights whose forward and backward pass in bf16 a test has compared with fp32 on that
+# kind of device (tests/teachers/test_precision.py). No CUDA device has run it yet.
+COMPARED = {
+    "cpu": frozenset(
+        {"Conv2d", "ConvTranspose2d", "Conv3d", "BatchNorm2d", "InstanceNorm2d", "ShortcutBlock", "AdaBD"}
+    ),
+    "cuda": frozenset(),
+}
+
+
+@dataclass(kw_only=True)
 class Runtime:
-    """Device, precision and CPU threads of one job, all resolved (nothing is "auto" any more)."""
+    """Device, precision and CPU threads of one job, all resolved (nothing is "auto" any more).
+
+    One object is shared by all parts of a job: a change of its precision reaches them all.
+
+    Attributes:
+        precision: "fp32", or "bf16": mixed precision.
+        automatic: the precision was chosen for the device, not asked for.
+    """
 
     device: str
     precision: str
     threads: int
+    automatic: bool = False
 
     def autocast(self):
         """Context of mixed precision for a forward pass; nothing in fp32."""
@@ -30,20 +52,45 @@ class Runtime:
 
         return torch.autocast(self.device.split(":")[0], dtype=torch.bfloat16)
 
+    def settle(self, modules: Iterable["nn.Module"]) -> None:
+        """Before a training: leave a mixed precision that nobody asked for where a layer was not compared."""
+        if self.precision == "fp32" or not self.automatic:
+            return
+        kind = self.device.split(":")[0]
+        unknown = sorted(layer_kinds(modules) - COMPARED.get(kind, frozenset()))
+        if unknown:
+            self.leave_mixed(f"{', '.join(unknown)} not compared with fp32 on {kind}")
+
+    def leave_mixed(self, why: str) -> None:
+        """Go on in fp32; says so in one line."""
+        self.precision = "fp32"
+        log.warning("mixed precision off: %s; fp32 from here", why)
+
     def describe(self) -> dict[str, str | int]:
         """What a protocol states: device name, precision, threads, torch's version."""
         import torch
 
         name = torch.cuda.get_device_name(self.device) if self.device.startswith("cuda") else _cpu_name()
-        return {**asdict(self), "device_name": name, "torch": torch.__version__}
+        own = {"device": self.device, "precision": self.precision, "threads": self.threads}
+        return {**own, "device_name": name, "torch": torch.__version__}
+
+
+def layer_kinds(modules: Iterable["nn.Module"]) -> set[str]:
+    """Class names of all layers that have weights of their own."""
+    from torch.nn.utils.parametrize import ParametrizationList, type_before_parametrizations
+
+    layers = [m for net in modules for m in net.modules() if m._parameters]
+    return {
+        type_before_parametrizations(m).__name__ for m in layers if not isinstance(m, ParametrizationList)
+    }
 
 
 def resolve(*, device: str = "auto", precision: str = "auto", threads: int = 1) -> Runtime:
     """Find the device and the precision, and set the process up for them.
 
-    bf16 is chosen where the hardware multiplies it natively; elsewhere "auto" means fp32, because emulated
-    bf16 is slower. Threads are set for torch and OpenCV alike: two jobs with two threads each on two cores
-    ran 29 times slower than with one each.
+    "auto" means bf16 where the hardware multiplies it natively, for layers that a test has compared with fp32
+    there (``COMPARED``), else fp32: emulated bf16 is slower. Threads are set for torch and OpenCV alike: two
+    jobs with two threads each on two cores ran 29 times slower than with one each.
     """
     import torch
 
@@ -55,13 +102,14 @@ def resolve(*, device: str = "auto", precision: str = "auto", threads: int = 1) 
     except (RuntimeError, AssertionError) as error:
         reason = str(error).split("\n")[0]
         raise SlimvidError(f"device {device!r}: not usable here ({reason}); use 'auto' or 'cpu'") from None
-    if precision == "auto":
+    automatic = precision == "auto"
+    if automatic:
         precision = "bf16" if _native_bf16(device) else "fp32"
     if device.startswith("cuda"):  # a resumed run must end with the same bytes; on one CPU thread it does
         torch.use_deterministic_algorithms(True, warn_only=True)  # 4 s of imports
         torch.utils.deterministic.fill_uninitialized_memory = False  # costs 5 %, guards only against bugs
         torch.backends.cudnn.benchmark = False
-    return Runtime(device=device, precision=precision, threads=threads)
+    return Runtime(device=device, precision=precision, threads=threads, automatic=automatic)
 
 
 def set_threads(threads: int) -> None:

@@ -92,6 +92,12 @@ class TeacherSettings(Section):
     disc_width: int = Field(64, ge=4, description="ndf")
     disc_scales: int = Field(2, ge=1, le=4, description="num_D: 3 for faces, 2 for streets")
     temporal_scales: int = Field(2, ge=0, le=4, description="temporal discriminators, strides 3^s")
+    temporal_rest: float = Field(
+        0.0,
+        ge=0,
+        lt=0.25,
+        description="a temporal discriminator rests while its loss is below this (no skill: .25)",
+    )
     lambda_feat: float = Field(10.0, ge=0, description="feature matching and VGG")
     lambda_flow: float = Field(10.0, ge=0, description="flow, warped frame")
     lambda_l1: float = Field(
@@ -241,3 +247,4 @@ class TableSettings(Section):
 
     tasks: tuple[Name, ...] = Field(min_length=1)
     methods: tuple[Name, ...] = Field(min_length=1, description="rows; 'original' is the teacher")
+    unequal: str | None = Field(None, description="why its students have unequal training budgets")

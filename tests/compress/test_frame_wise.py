@@ -45,6 +45,7 @@ def test_fast_vid2vid_is_for_vid2vid(original, looks_task, recyclegan_settings, 
             teacher=original,
             out=tmp_path,
             runtime=cpu,
+            keys=None,
         )
 
 
@@ -59,6 +60,7 @@ def test_uniform_narrows_it_and_learns_from_it(original, looks_task, recyclegan_
         teacher=original,
         out=tmp_path,
         runtime=cpu,
+        keys=None,
     )
     document = json.loads((tmp_path / "translator.json").read_text())
     assert document["spec"]["stem"] == [4, 8, 16] and document["spec"]["kind"] == "resnet"

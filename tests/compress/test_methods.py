@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from slimvid.compress import compress
-from slimvid.compress.fast_vid2vid import STKD, Options
+from slimvid.compress.fast_vid2vid import STKD, Options, part_time
 from slimvid.compress.frozen import FrozenTeacher
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.nets.vid2vid import Output
 from slimvid.settings import MethodSettings, PlanSettings
 from slimvid.teachers.sequences import sample
+from slimvid.teachers.vid2vid import train
 
 
 def run(settings, tiny_task, tiny_settings, tiny_teacher, cpu, out):
@@ -27,6 +28,7 @@ def run(settings, tiny_task, tiny_settings, tiny_teacher, cpu, out):
         teacher=tiny_teacher,
         out=out,
         runtime=cpu,
+        keys=lambda data: [[0, 2, 4, 7]],
     )
     return json.loads((out / "translator.json").read_text())
 
@@ -101,25 +103,56 @@ def test_the_global_loss_sees_time(stkd):
     assert float(swapped["gtkd"]) > 0
 
 
-def test_teacher_frames_are_those_of_the_whole_clip_at_the_batchs_times(stkd, tiny_teacher, tiny_task):
+def test_teacher_frames_are_those_of_a_stream_from_the_sequences_start(stkd, tiny_teacher, tiny_task):
+    """Full-time: it generates the frames between the batch's as well, and starts where the student starts."""
     import slimvid
 
     _, teacher, batch = stkd
     data = PreparedTask(tiny_task)
     name, indices = batch.places[0]
-    conditions = [data.condition("train", name, i) for i in range(12)]
-    drawn = list(slimvid.load(tiny_teacher, device="cpu").draw(conditions))
+    conditions = [data.condition("train", name, i) for i in range(indices[0], indices[-1] + 1)]
+    stream = list(slimvid.load(tiny_teacher, device="cpu").draw(conditions))
     ours = ((teacher.frames(batch)[0] + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
-    assert np.array_equal(ours, np.stack([drawn[i] for i in indices]))
+    assert len(stream) == 5 and np.array_equal(ours, np.stack(stream[::2]))
 
 
-def test_the_teachers_memory_is_bounded(tiny_task, tiny_teacher, cpu):
+@pytest.fixture
+def given_first(tiny_task, tiny_settings, cpu, tmp_path):
+    """An original that is given true first frames."""
+    settings = tiny_settings.model_copy(update={"first": "real", "iterations": 1})
+    train(task="tiny", settings=settings, seed=0, prepared=tiny_task, out=tmp_path / "real", runtime=cpu)
+    return tmp_path / "real"
+
+
+@pytest.mark.parametrize("gap", [1, 2])
+def test_a_given_start_is_the_sequences_own(given_first, tiny_task, cpu, gap):
+    """The teacher starts from true frames at the sequence's start, wherever in the clip that is."""
+    import slimvid
+
     data = PreparedTask(tiny_task)
-    teacher = FrozenTeacher(tiny_teacher, data, cpu, cache_mb=0)
-    first = teacher._clip("train0")
-    teacher._clip("train1")
-    assert list(teacher.kept) == ["train1"]
-    assert torch.equal(teacher._clip("train0"), first)
+    batch = sample(data, np.random.default_rng(3), batch=2, length=4, gap=gap)
+    frames = FrozenTeacher(given_first, data, cpu).frames(batch)
+    assert torch.equal(frames[:, :2], batch.frames[:, :2])
+    name, indices = batch.places[0]
+    every = range(indices[0], indices[-1] + 1)
+    first = [data.frame("train", name, i) for i in every[:2]]
+    conditions = [data.condition("train", name, i) for i in every]
+    stream = list(slimvid.load(given_first, device="cpu").draw(conditions, first_frames=first))
+    ours = ((frames[0, 2:] + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    assert indices[0] > 0 and np.array_equal(ours, np.stack(stream[::gap][2:]))
+
+
+def test_the_student_is_trained_at_the_gaps_that_its_plan_meets(tiny_task, tiny_settings):
+    from types import SimpleNamespace
+
+    data, rng = PreparedTask(tiny_task), np.random.default_rng(0)
+    job = SimpleNamespace(task="tiny", keys=lambda data: [[0, 3, 4, 11], [0, 11]])
+    pace = part_time(job, Options(), tiny_settings, data, from_step=5)
+    assert pace(4, rng) == (1, None)
+    seen = {pace(5, rng) for _ in range(60)}
+    assert seen == {(3, 4), (1, None), (7, 2), (11, 2)}  # the longest training clip has 12 frames
+    fixed = part_time(job, Options(gap_max=3), tiny_settings, data, from_step=0)
+    assert {fixed(0, rng).gap for _ in range(30)} == {2, 3}
 
 
 @pytest.mark.parametrize(
@@ -133,8 +166,8 @@ def test_the_teachers_memory_is_bounded(tiny_task, tiny_teacher, cpu):
             r"options.train.iterations",
         ),
         (
-            MethodSettings(method="fast_vid2vid", options={"train": {"sequence": 8}}),
-            "no training clip is long enough for 8 frames at gap 2",
+            MethodSettings(method="fast_vid2vid", options={"train": {"first": "real", "past": 12}}),
+            "no training clip is long enough for 14 frames at gap 2",
         ),
         (MethodSettings(method="fast_vid2vid", options={"i3d": "none.pt"}), r"none.pt: no such file"),
     ],

@@ -36,6 +36,7 @@ def block(tiny_teacher, tiny_task, tmp_path):
         state=net.state_dict(),
     )
     (tmp_path / "block" / "curves.parquet").write_bytes(b"curves")
+    (tmp_path / "block" / "training.json").write_text('{"updates": 7}')
     return tmp_path / "block"
 
 
@@ -52,6 +53,7 @@ def replan(block, tiny_task, tiny_settings, cpu, tmp_path):
             teacher=block,
             out=tmp_path / "often",
             runtime=cpu,
+            keys=None,
         )
         return tmp_path / "often"
 

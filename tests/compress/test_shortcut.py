@@ -10,7 +10,7 @@ from slimvid import artifact
 from slimvid.compress import compress
 from slimvid.compress.frozen import FrozenTeacher
 from slimvid.compress.shortcut import Options, ShortcutTraining
-from slimvid.compress.shortcut_pairs import Pairs
+from slimvid.compress.shortcut_windows import Windows
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
@@ -59,6 +59,7 @@ def run(original, tiny_task, tiny_settings, cpu, tmp_path):
             teacher=original,
             out=tmp_path / name,
             runtime=cpu,
+            keys=None,
         )
         return tmp_path / name
 
@@ -118,6 +119,7 @@ def test_it_attaches_to_a_compressed_original(tiny_task, tiny_settings, tiny_tea
         "seed": 0,
         "prepared": tiny_task,
         "runtime": cpu,
+        "keys": None,
     }
     student = MethodSettings(method="uniform", options={"train": {"iterations": 1}})
     compress(row="uniform", settings=student, teacher=tiny_teacher, out=tmp_path / "uniform", **common)
@@ -163,52 +165,106 @@ def test_a_fitted_start_is_nearer_the_original(training):
         assert fitted < 0.8 * first()
 
 
-def close(one, two):
-    return all((a - b).abs().max() < 0.02 for a, b in zip(one, two, strict=True))
+def walked(t, window, mark):
+    """The views of a window; every shortcut frame shows the number ``mark`` everywhere."""
+    views, found = t.views(window), []
+    view = next(views)
+    while view is not None:
+        found.append(view)
+        view = views.send(torch.full_like(view.target.image, mark))
+    return found
 
 
-def test_pairs_are_the_originals_own_stream(original, tiny_task, cpu):
-    """What the network reads at a pair's frames is what it reads there in a whole stream."""
-    data = PreparedTask(tiny_task)
-    teacher = FrozenTeacher(original, data, cpu)
-    pairs, rng = Pairs(teacher, data, batch=3, interval=4, device="cpu"), np.random.default_rng(0)
-    seen, distances = {}, set()
-    for name in ("train0", "train1"):
-        rollout = teacher.net.rollout()
-        draw = rollout.draw
-        for i in range(12):
-            condition = torch.from_numpy(data.condition("train", name, i))[None]
-            rollout.draw = lambda *x, draw=draw, at=(name, i): seen.update({at: x}) or draw(*x)
-            with torch.no_grad():
-                rollout.push(rollout.step(condition).image)
-    for _ in range(12):
-        pair = pairs.draw(rng)
-        ours = [pair.inputs(at) for at in (pair.reference, pair.end)]
-        for b in range(3):
-            found = [
-                [at for at, x in seen.items() if close([u[b] for u in inputs], [v[0] for v in x])]
-                for inputs in ours
-            ]
-            assert all(found)
-            distances |= {e[1] - r[1] for r in found[0] for e in found[1] if e[0] == r[0]}
-    assert {1, 2, 3} <= distances
+def test_the_target_is_the_originals_own_stream_from_the_windows_start(training):
+    t = training()
+    window = t.windows.draw(np.random.default_rng(0))
+    rollout, frames = t.net.teacher.rollout(), []
+    for condition in window.conditions.unbind(1):
+        with torch.no_grad():
+            frames.append(rollout.step(condition).image)
+        rollout.push(frames[-1])
+    views = walked(t, window, 0.5)
+    places = [i for i in range(len(frames)) if i % window.interval]
+    assert len(views) == len(places)
+    for view, place in zip(views, places, strict=True):
+        assert torch.allclose(view.target.image, frames[place], atol=1e-5)
+        assert torch.allclose(view.before, frames[place - place % window.interval], atol=1e-5)
 
 
-def test_between_the_pair_the_encoder_sees_the_blocks_own_frames(training):
+def test_streams_see_the_blocks_own_frames_and_begin_a_second_cycle(training):
     own, teachers = training(history="own"), training(history="teacher")
-    pair = next(p for p in iter(lambda: own.pairs.draw(np.random.default_rng(next(seeds))), None) if far(p))
-    reference = own._features(pair.inputs(pair.reference))
-    ours, theirs = own._student_inputs(pair, reference), teachers._student_inputs(pair, reference)
-    assert all(torch.equal(a, b) for a, b in zip(theirs, pair.inputs(pair.end), strict=True))
-    same = [torch.equal(a, b) for a, b in zip(ours, theirs, strict=True)]
-    assert same == ([True, False] if own.net.past else [True])
+    if not own.net.past:
+        assert own.windows.draw(np.random.default_rng(0)).conditions.shape[1] == 2  # a pair
+        return
+    window = own.windows.draw(np.random.default_rng(0))
+    assert window.conditions.shape[1] > window.interval + 1
+    ours, theirs = walked(own, window, 0.5), walked(teachers, window, 0.5)
+    assert torch.equal(ours[0].inputs[1], theirs[0].inputs[1])
+    assert (ours[1].inputs[1][:, -3:] == 0.5).all() and not (theirs[1].inputs[1] == 0.5).any()
+    # the second cycle's full frame follows the block's frames, in its reference and in what comes after
+    second = window.interval - 1
+    assert torch.equal(ours[0].reference.image, ours[0].before)
+    assert not torch.equal(ours[second].reference.image, ours[second].before)
+    assert torch.equal(theirs[second].reference.image, theirs[second].before)
 
 
-seeds = iter(range(100))
+def test_pairs_are_apart_by_every_distance_below_the_interval(framewise, tiny_task):
+    data = PreparedTask(tiny_task)
+    net = artifact.read(framewise).module()
+    windows = Windows(net, data, first="zero", batch=3, interval=4, learned=1)
+    rng, seen = np.random.default_rng(0), set()
+    clips = [data.window("train", n, range(12), flow=False).conditions for n in ("train0", "train1")]
+    for _ in range(12):
+        for pair in windows.draw(rng).conditions.numpy():
+            at = [next(i for c in clips for i in range(12) if np.array_equal(c[i], x)) for x in pair]
+            seen.add(at[1] - at[0])
+    assert seen == {1, 2, 3}
 
 
-def far(pair):
-    return not pair.net.past or pair.end - pair.reference > 1
+@pytest.mark.parametrize("first", ["real", "generator"])
+def test_other_ways_to_begin_a_stream(first, tiny_task, tiny_settings, cpu, tmp_path):
+    """Given frames are the true ones, a first frame of its own branch is nobody's reference."""
+    from slimvid.teachers.vid2vid import train
+
+    settings = tiny_settings.model_copy(update={"first": first, "iterations": 1})
+    train(task="tiny", settings=settings, seed=0, prepared=tiny_task, out=tmp_path / "0", runtime=cpu)
+    teacher = FrozenTeacher(tmp_path / "0", PreparedTask(tiny_task), cpu)
+    options = Options(hidden=8)
+    t = ShortcutTraining(
+        teacher=teacher,
+        net=build(options.spec(teacher.source.spec)),
+        options=options,
+        interval=3,
+        settings=settings,
+        data=PreparedTask(tiny_task),
+        seed=0,
+        runtime=cpu,
+    )
+    window = t.windows.draw(np.random.default_rng(0))
+    assert window.begin == {"real": 2, "generator": 1}[first]
+    views = walked(t, window, 0.5)
+    if (
+        first == "real"
+    ):  # the reference is frame 2: its own image is in the view's inputs, after given frame 1
+        assert torch.equal(views[0].inputs[1][:, :3], window.truth[:, 1])
+    assert torch.equal(views[0].inputs[1][:, -3:], views[0].reference.image)
+    assert all(torch.isfinite(v) for v in t.step(0).values())
+
+
+@pytest.mark.parametrize("decode", ["raw", "blended"])
+def test_the_target_is_what_the_decoder_can_show(training, decode):
+    """From the original's own features, the decoder's picture is exactly what the loss compares with."""
+    if not training().net.past:
+        if decode == "blended":
+            with pytest.raises(SlimvidError, match="nothing to blend"):
+                training(decode=decode)
+        return
+    t = training(decode=decode)
+    view = walked(t, t.windows.draw(np.random.default_rng(0)), 0.5)[0]
+    with torch.no_grad():
+        shown = t.net.parts.decode(view.target.f, *view.inputs).image
+    assert torch.allclose(shown, view.target.aim, atol=1e-5)
+    assert torch.equal(view.target.aim, view.target.image) == (decode == "blended")
 
 
 def test_gan_targets_point_the_papers_way(training):
@@ -219,7 +275,7 @@ def test_gan_targets_point_the_papers_way(training):
         t.modules[name] = torch.nn.Module()
         for score in (0.0, 1.0):
             t.modules[name].forward = lambda x, score=score: [torch.full((2, 4), score)]
-            g, d = t._judge(before, real, real)
+            g, d = t._judge((before, real), (before, real))
             assert float(g[name.replace("disc", "gan")]) == 1 - score
             assert float(d[name]) == 0.5
         t.modules[name].forward = lambda x: [x.flatten(1)]
@@ -230,7 +286,7 @@ def test_the_temporal_discriminator_sees_the_reference_first(training):
     seen = []
     t.modules["temporal_disc"].register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     before, real, fake = (torch.rand(1, 3, 32, 32) for _ in range(3))
-    t._judge(before, real, fake)
+    t._judge((before, real), (before, fake))
     for x, second in zip(seen, (real, fake), strict=True):
         assert x.shape == (1, 3, 2, 32, 32)
         assert torch.equal(x[:, :, 0], before) and torch.equal(x[:, :, 1], second)

@@ -6,7 +6,7 @@ from torch import nn
 
 from slimvid.errors import SlimvidError
 from slimvid.nets import build
-from slimvid.nets.cuts import attach, find
+from slimvid.nets.cuts import CutPoint, attach, find
 from slimvid.nets.framewise import FrameWise
 from slimvid.nets.inception import inception_spec
 from slimvid.nets.resnet import resnet_spec
@@ -49,7 +49,7 @@ def test_two_parts_are_the_whole(name, level):
     net = made(SPECS[name])
     point = find(net, level)
     inputs = [torch.rand_like(x) for x in net.example_inputs(64, 48, device="cpu")]
-    cut = attach(net, point.encoder, point.decoder)
+    cut = attach(net, point)
     a = cut.encode(*inputs)
     assert a.shape[1] == point.encoder_channels and a.shape[2] == 64 // point.scale
     kept = a.clone()
@@ -67,7 +67,7 @@ def test_two_parts_are_the_whole(name, level):
 def test_a_cut_before_a_layer_that_writes_in_place_keeps_its_features():
     net = made(SPECS["recyclegan"])
     (x,) = net.example_inputs(16, 16, device="cpu")
-    cut = attach(net, 6, 18)  # both right before a ReLU in place
+    cut = attach(net, CutPoint(6, 18, 0, 0, 0))  # both right before a ReLU in place
     a = cut.encode(x + 0.3)
     kept = a.clone()
     out, f = cut.complete(a, x)

@@ -16,6 +16,7 @@ from slimvid.report.table1 import table1, to_csv, write_table1
 GOLDEN = (
     "task,teacher,method,plan,seeds,macs_g,params_m,fps,fps_network,rfd4,rfvd4,psnr,ssim,warp_error,miou_seg,"
     "pose_error,sharpness_ratio,temporal_difference_ratio,flicker,latency_ms_p50,latency_ms_p99,activation_mb,"
+    "training_updates,training_samples,training_cpu_seconds,"
     "rfvd4_floor,evaluator,data,paper_scale_macs_g,paper_scale_macs_g_as_published,paper_scale_params_m,"
     "published_macs_g,published_fps,published_fid,published_fvd,published_pe"
 )
@@ -185,7 +186,7 @@ def test_standard_networks_get_columns_only_where_they_measured(config, measures
         write_json(path, found | {"values": {**found["values"], "fid": 41.234, "kid": None, "fvd": None}})
     frame = table1(config, measures, paper_scale=fake_scale)
     names = list(frame.columns)
-    assert names[names.index("activation_mb") + 1 :][:2] == ["fid", "rfvd4_floor"]
+    assert names[names.index("training_cpu_seconds") + 1 :][:2] == ["fid", "rfvd4_floor"]
     assert frame["fid"].iloc[0] == 41.23
     assert "kid" not in names
 
@@ -212,3 +213,20 @@ def test_full_size_costs_are_those_of_the_papers_networks(config, measures):
     assert fast["paper_scale_macs_g_as_published"] == "767.63"
     assert fast["paper_scale_macs_g"] == "104.5137"  # 418.0547 at this run's key-frame share
     assert of(found, "my_street", "original")["paper_scale_macs_g"] == ""
+
+
+def test_the_table_says_whether_its_students_were_trained_alike(config, measures, tmp_path):
+    def text(config):
+        write_table1(config, measures, tmp_path / "t.csv", tmp_path / "t.md", paper_scale=fake_scale)
+        return (tmp_path / "t.md").read_text()
+
+    assert "- Training: every student had 40 updates from 80 frames." in text(config)
+    path = measures / "sketch2face/uniform/0/cost.json"
+    found = read_json(path)
+    write_json(path, found | {"values": {**found["values"], "training_samples": 60}})
+    differ = (
+        "Training budgets differ (uniform 40 updates from 60 frames; fast_vid2vid 40 updates from 80 frames)"
+    )
+    assert f"- {differ}: the config gives no reason." in text(config)
+    reasoned = config.table1.model_copy(update={"unequal": "a frame costs more there"})
+    assert f"- {differ}: a frame costs more there." in text(config.model_copy(update={"table1": reasoned}))

@@ -143,17 +143,3 @@ def test_sequence_length_doubles_up_to_its_limit():
 def test_decay_ends_above_zero():
     rates = [loop.linear_decay(i, total=10, decay_from=0.5) for i in range(10)]
     assert rates[:6] == [1.0] * 6 and rates[-1] == pytest.approx(0.2)
-
-
-def test_a_diverging_loss_stops_the_run_by_name(tmp_path):
-    with pytest.raises(SlimvidError, match="'gan' became nan at step 0"):
-        loop.run(
-            lambda index: {"gan": torch.tensor(float("nan"))},
-            modules={},
-            optimisers={},
-            iterations=2,
-            state=tmp_path,
-            identity="x",
-            save_every=1,
-            label="t",
-        )

@@ -241,7 +241,8 @@ def paper_measures(wildcards):
 
 def paper_reads(wildcards):
     rows = SETTINGS.rows_of(table_name(wildcards))
-    return {"profile": SETTINGS.profile, "rows": rows, "seeds": SETTINGS.seeds}
+    reads = {"profile": SETTINGS.profile, "rows": rows, "seeds": SETTINGS.seeds}
+    return {**reads, "unequal": SETTINGS.tables[table_name(wildcards)].unequal}
 
 
 def paper_results(paper):
@@ -263,4 +264,5 @@ TABLE_READS = {
     "tasks": list(TABLE.tasks),
     "methods": list(TABLE.methods),
     "seeds": list(SETTINGS.seeds),
+    "unequal": TABLE.unequal,
 }

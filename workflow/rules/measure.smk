@@ -28,6 +28,7 @@ rule measure_cost:
     input:
         **paths.prepared_files("{task}"),
         **paths.artifact_files("{task}", "{method}", "{seed}"),
+        budget=paths.training_files("{task}", "{method}", "{seed}")["budget"],
         drawn=drawn_input,
     output:
         measures=paths.measure("{task}", "{method}", "{seed}", "cost"),

@@ -83,10 +83,12 @@ def compress(task: Task, method: Method, seed: Seed, config: ConfigFiles = None,
     """Compress a task's original (or the row that the method is put over); a killed run resumes."""
     with job(config, log) as settings:
         from slimvid.compress import compress as run
+        from slimvid.infer.keyframes import split_keys
 
         section(settings.tasks, task, "tasks")
         section(settings.methods, method, "methods")
         teacher, below = settings.teacher_settings(task), settings.teacher_row(method)
+        walk = settings.row(task, method).plan
         with training(settings, precision=teacher.precision) as runtime:
             run(
                 task=task,
@@ -98,6 +100,7 @@ def compress(task: Task, method: Method, seed: Seed, config: ConfigFiles = None,
                 teacher=paths.checkpoint(task, below, seed),
                 out=paths.checkpoint(task, method, seed),
                 runtime=runtime,
+                keys=lambda data: list(split_keys(data, "train", walk).values()),
             )
 
 

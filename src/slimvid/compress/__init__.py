@@ -10,6 +10,7 @@ A config entry ``methods.<row>.method: NAME`` runs ``slimvid/compress/NAME.py``,
 Adding a method is that one module and that one entry.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,7 +21,10 @@ from slimvid.settings import AnyTeacher, MethodSettings
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from slimvid.data.store import PreparedTask
     from slimvid.runtime import Runtime
+
+    KeyFrames = Callable[[PreparedTask], list[list[int]]]
 
 T = TypeVar("T", bound="BaseModel")
 
@@ -33,7 +37,8 @@ class Job:
         row: the method's name in the config, and in every path.
         teacher: artifact folder of what is compressed: the original, or the row that this one is put
             ``over``; teacher_settings: how the original was trained.
-        plan: the plan that the artifact shall carry.
+        plan: the plan that the artifact shall carry. keys: of prepared data, the key-frames that a plan of
+            key-frames chooses in each training clip.
     """
 
     task: str
@@ -46,6 +51,7 @@ class Job:
     seed: int
     out: Path
     runtime: "Runtime"
+    keys: "KeyFrames"
 
     def parse(self, options: type[T]) -> T:
         """The method's options, type-checked; one clear error names the first field that does not fit."""
@@ -84,6 +90,7 @@ def compress(
     teacher: Path,
     out: Path,
     runtime: "Runtime",
+    keys: "KeyFrames",
 ) -> None:
     """Run the method that a config entry names."""
     from importlib import import_module
@@ -103,5 +110,6 @@ def compress(
         seed=seed,
         out=out,
         runtime=runtime,
+        keys=keys,
     )
     import_module(name).compress(job)

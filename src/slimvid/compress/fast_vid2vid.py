@@ -3,8 +3,9 @@
 Space (3.3): the student has decomposed blocks, reads its inputs at half size and keeps that size in its first
 down-sampling layer, so that it still draws full-size frames; Spatial KD (Eq. 1) ties it to the teacher.
 
-Time (3.4): the student works part-time. It is trained on sequences at a random gap 1 < g, and Temporal KD
-(Eq. 4-6) ties its frames to those that the full-time teacher draws at the same time stamps.
+Time (3.4): the student works part-time. It is trained on sequences at a random gap, drawn from those that
+its plan meets on the training clips, and Temporal KD (Eq. 4-6) ties its frames to those that the full-time
+teacher draws at the same time stamps.
 
     L_KD = sigma * L_SKD + gamma * (alpha * L_LTKD + beta * L_GTKD)                          (Eq. 6, 7)
 
@@ -16,7 +17,7 @@ act, Eq. 7); it takes its global loss without gradient and between sequences tha
 is the decomposed network at full size (here: the original).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from slimvid.nets.video_features import RandomVideoFeatures
 from slimvid.settings import Section, TeacherSettings
 from slimvid.teachers.losses import Perceptual, perceptual
 from slimvid.teachers.sequences import Batch
-from slimvid.teachers.vid2vid import fit, generator_spec
+from slimvid.teachers.vid2vid import Pace, fit, generator_spec
 
 I3D_SHA256 = "bec6519f66ea534e953026b4ae2c65553c17bf105611c746d904657e5860a5e2"  # i3d_torchscript.pt
 
@@ -49,7 +50,11 @@ class Options(Section):
     alpha: float = Field(2.0, ge=0, description="weight of local Temporal KD (Eq. 6)")
     beta: float = Field(15.0, ge=0, description="weight of global Temporal KD (Eq. 6)")
     spatial_share: float = Field(0.4, ge=0, le=1, description="share of the run at gap 1, before part-time")
-    gap_max: int = Field(4, ge=2, description="gaps are drawn from 2..gap_max, limited by the clips")
+    gap_max: int | None = Field(
+        None,
+        ge=2,
+        description="gaps are drawn from 2..gap_max; none: from those between the plan's key-frames",
+    )
     i3d: Path | None = Field(None, description="i3d_torchscript.pt; none: a fixed random video network")
     train: dict = Field(default_factory=dict, description="changes to the teacher's training settings")
 
@@ -78,18 +83,7 @@ def compress(job: Job) -> None:
     teacher = FrozenTeacher(job.teacher, data, job.runtime)
     spec = student_spec(settings, data.meta.condition, options, teacher.source.spec)
     distiller = STKD(options, teacher, vgg=perceptual(settings.vgg), spatial_until=_stage(options, settings))
-    longest = max(clip.length for clip in data.clips("train"))
-    frames = settings.sequence + (settings.past if settings.first == "real" else 0)
-    gap_max = min(options.gap_max, (longest - 1) // (frames - 1))
-    if gap_max < 2:
-        raise SlimvidError(
-            f"{job.task}: no training clip is long enough for {frames} frames at gap 2 (the longest has "
-            f"{longest}); raise `clip_frames` or lower `sequence`"
-        )
-
-    def gap(index: int, rng: np.random.Generator) -> int:
-        return 1 if index < distiller.spatial_until else int(rng.integers(2, gap_max + 1))
-
+    pace = part_time(job, options, settings, data, from_step=distiller.spatial_until)
     fit(
         task=job.task,
         method=job.row,
@@ -101,7 +95,7 @@ def compress(job: Job) -> None:
         out=job.out,
         runtime=job.runtime,
         distiller=distiller,
-        gap=gap,
+        pace=pace,
         provenance={
             "options": options.model_dump(mode="json"),
             "video_features": distiller.features_name,
@@ -110,8 +104,38 @@ def compress(job: Job) -> None:
     )
 
 
-def _stage(options: Options, settings) -> int:
+def _stage(options: Options, settings: TeacherSettings) -> int:
     return round(options.spatial_share * settings.iterations)
+
+
+def part_time(
+    job: Job, options: Options, settings: TeacherSettings, data: PreparedTask, *, from_step: int
+) -> Callable[[int, np.random.Generator], Pace]:
+    """Gap and length of each step's sequences: gap 1 before ``from_step``, then gaps as at inference.
+
+    At a wide gap a sequence is shortened to what the longest training clip holds.
+
+    Raises:
+        SlimvidError: no training clip is long enough for a frame to learn at any of the gaps.
+    """
+    longest = max(clip.length for clip in data.clips("train"))
+    shortest = 2 + settings.given  # frames of a sequence in which one is learned after another
+    if options.gap_max is None:
+        met = np.concatenate([np.diff(keys) for keys in job.keys(data)])
+    else:
+        met = np.arange(2, options.gap_max + 1)
+    gaps = met[(longest - 1) // met + 1 >= shortest]
+    if not len(gaps):
+        raise SlimvidError(
+            f"{job.task}: no training clip is long enough for {shortest} frames at gap {met.min()} (the "
+            f"longest has {longest}); raise `clip_frames`"
+        )
+
+    def pace(index: int, rng: np.random.Generator) -> Pace:
+        gap = 1 if index < from_step else int(rng.choice(gaps))
+        return Pace(gap, None if gap == 1 else (longest - 1) // gap + 1)
+
+    return pace
 
 
 class STKD:

@@ -1,8 +1,8 @@
 """A frozen original beside its student."""
 
-from collections import OrderedDict
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,33 +13,36 @@ from slimvid.nets.quick import quicken
 from slimvid.runtime import Runtime
 from slimvid.teachers.sequences import Batch
 
-CACHE_MB = 2048
-
 
 class FrozenTeacher:
-    """The original, full-time: it draws each training clip from its first frame on, frame after frame.
+    """The original, full-time: it generates every frame of a training sequence, from the sequence's start on.
 
-    A clip is drawn once, when a sequence first falls into it, and kept as bytes (so targets are multiples of
-    1/127.5); beyond ``cache_mb`` the clips unused longest are forgotten and drawn again when needed.
-
-    An original without memory draws the batch's own conditions each time, so a student may see them cropped.
+    It starts where the student starts and as the student does (``first`` of its plan): from zeros, from true
+    frames, or from its first-frame branch. A stream that began at the clip's start instead would have drifted
+    from the truth by the time the sequence begins, and would pull the student away from it.
     """
 
-    def __init__(self, path: Path, data: PreparedTask, runtime: Runtime, *, cache_mb: int = CACHE_MB):
+    def __init__(self, path: Path, data: PreparedTask, runtime: Runtime):
         self.source, self.data, self.runtime = artifact.read(path), data, runtime
         self.net = self.source.module(runtime.device).requires_grad_(False)
         if runtime.device == "cpu":
             quicken(self.net)
         self.first = self.source.plan.get("first", "zero")
-        self.limit = cache_mb * 2**20
-        self.kept: OrderedDict[str, Tensor] = OrderedDict()
+        self.given = self.net.past if self.first == "real" else 0
 
     def frames(self, batch: Batch) -> Tensor:
-        """The teacher's frames at the time stamps of the batch: B x n x 3 x H x W in [-1, 1], no gradient."""
+        """The teacher's frames at the time stamps of the batch: B x n x 3 x H x W in [-1, 1], no gradient.
+
+        Frames that are given to the student are the true ones. An original without memory translates the
+        batch's own conditions, so a student may see them cropped.
+        """
         if isinstance(self.net, FrameWise):
             return self._frame_wise(batch.conditions)
-        picked = torch.stack([self._clip(name)[list(indices)] for name, indices in batch.places])
-        return picked.to(self.runtime.device).float() / 127.5 - 1
+        span = batch.places[0][1]
+        conditions = batch.conditions if span.step == 1 else self._every_condition(batch)
+        truth = batch.frames if span.step == 1 else self._first_frames(batch)
+        frames = self._stream(conditions, truth)[:, :: span.step]
+        return torch.cat((batch.frames[:, : self.given], frames[:, self.given :]), dim=1)
 
     def provenance(self) -> dict[str, str]:
         """What a student says of its teacher."""
@@ -48,33 +51,32 @@ class FrozenTeacher:
     @torch.no_grad()
     def _frame_wise(self, conditions: Tensor) -> Tensor:
         with self.runtime.autocast():
-            drawn = self.net.rollout().step(conditions.flatten(0, 1)).image.float()
-        return drawn.unflatten(0, conditions.shape[:2])
-
-    def _clip(self, name: str) -> Tensor:
-        if name in self.kept:
-            self.kept.move_to_end(name)
-            return self.kept[name]
-        self.kept[name] = self._draw(name)
-        while len(self.kept) > 1 and sum(t.numel() for t in self.kept.values()) > self.limit:
-            self.kept.popitem(last=False)
-        return self.kept[name]
+            generated = self.net.rollout().step(conditions.flatten(0, 1)).image.float()
+        return generated.unflatten(0, conditions.shape[:2])
 
     @torch.no_grad()
-    def _draw(self, name: str) -> Tensor:
-        length = next(clip.length for clip in self.data.clips("train") if clip.name == name)
+    def _stream(self, conditions: Tensor, truth: Tensor) -> Tensor:
+        """Every frame of a batch of sequences in step; ``truth`` holds at least the given first frames."""
         rollout = self.net.rollout(first=self.first)
-        given = self.net.past if self.first == "real" else 0
-        out = []
-        for i in range(length):
-            window = self.data.window("train", name, [i], flow=False)
-            condition = torch.from_numpy(window.conditions).to(self.runtime.device)
-            if i < given:
-                frame = torch.from_numpy(window.frames).to(self.runtime.device)
-                rollout.prime(condition, frame)
-            else:
-                with self.runtime.autocast():
-                    frame = rollout.step(condition).image.float()
-                rollout.push(frame)
-            out.append(((frame[0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu())
-        return torch.stack(out)
+        out = [truth[:, t] for t in range(self.given)]
+        for t, frame in enumerate(out):
+            rollout.prime(conditions[:, t], frame)
+        for t in range(self.given, conditions.shape[1]):
+            with self.runtime.autocast():
+                frame = rollout.step(conditions[:, t]).image.float()
+            rollout.push(frame)
+            out.append(frame)
+        return torch.stack(out, 1)
+
+    def _every_condition(self, batch: Batch) -> Tensor:
+        """Conditions of all frames from the sequences' first to their last: also those the student skips."""
+        return self._read(batch, "conditions", lambda span: range(span[0], span[-1] + 1))
+
+    def _first_frames(self, batch: Batch) -> Tensor:
+        if not self.given:
+            return batch.frames[:, :0]
+        return self._read(batch, "frames", lambda span: range(span[0], span[0] + self.given))
+
+    def _read(self, batch: Batch, kind: str, indices) -> Tensor:
+        read = [self.data.window("train", name, indices(span), flow=False) for name, span in batch.places]
+        return torch.from_numpy(np.stack([getattr(w, kind) for w in read])).to(self.runtime.device)

@@ -11,10 +11,13 @@ from slimvid import artifact
 from slimvid.compress import Job
 from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
+from slimvid.files import write_json
+from slimvid.paths import BUDGET
 from slimvid.runtime import code_revision
 from slimvid.settings import AnyTeacher, Section
 
 CURVES = "curves.parquet"
+UNTRAINED = {"updates": 0, "samples": 0, "cpu_seconds": 0.0, "wall_seconds": 0.0}
 
 
 class Options(Section):
@@ -29,7 +32,7 @@ def student_spec(
 
 
 def compress(job: Job) -> None:
-    """Copy the artifact below with ``job.plan``, its loss curves beside it."""
+    """Copy the artifact below with ``job.plan``, its loss curves and, if a student's, its budget."""
     job.parse(Options)
     below = artifact.read(job.teacher)
     own, wanted = below.plan.get("kind", "every_frame"), job.plan["kind"]
@@ -53,3 +56,7 @@ def compress(job: Job) -> None:
         state=artifact.read_tensors(below.path / artifact.WEIGHTS),
     )
     shutil.copyfile(job.teacher / CURVES, job.out / CURVES)
+    if below.method == "original":
+        write_json(job.out / BUDGET, UNTRAINED)
+    else:
+        shutil.copyfile(job.teacher / BUDGET, job.out / BUDGET)

@@ -4,7 +4,7 @@ The original is frozen. A block (``nets.shortcut``) predicts its decoder's featu
 reference frame up to alpha - 1 frames back, and the original draws on from there. Any translator that can be
 cut will do (``nets.cuts``): this module knows none by name.
 
-A sample is a random pair, frame i and frame i+k with k uniform in 1..alpha-1 (release). Eq. 9:
+Eq. 9:
 
     5 |f_t - f*_ref| + 5 |f_t - f^_t| + 10 |O_t - O^_t| + 10 L_perc + L_GAN + L_T-GAN
 
@@ -12,11 +12,17 @@ f_t, O_t are the original's features and frame, f*_ref the aligned reference (Eq
 The perceptual distance is VGG-19's where its weights are given, else off, which the artifact says (release:
 LPIPS). Discriminators see the original's frames as real (3.3).
 
-An original that sees its own previous frames (vid2vid; nothing of that training was released) meets the
-frames of *this* stream at inference, so the frames between the two are drawn by the block here, too
-(``history: own``), without gradient; the target is the original's own stream.
+A sample of an original without memory is a random pair, frame i and frame i+k with k uniform in 1..alpha-1
+(release). An original that sees its own previous frames (vid2vid; nothing of that training was released)
+meets the frames of *this* stream at inference, so it is trained on whole streams of two cycles, an update
+after every shortcut frame (``history: own``); the target is the original's own stream from the same start.
+
+vid2vid shows a blend of a raw image and its last frame, moved by a flow. The published counts fit a decoder
+that draws the raw image alone (``decode: raw``; the target then is the original's raw image too). ``blended``
+has the block predict the features of the flow branch as well and blends as the original does.
 """
 
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -26,7 +32,7 @@ from torch import Tensor, nn
 
 from slimvid.compress import Job
 from slimvid.compress.frozen import FrozenTeacher
-from slimvid.compress.shortcut_pairs import Pair, Pairs
+from slimvid.compress.shortcut_windows import Window, Windows
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
@@ -41,7 +47,7 @@ from slimvid.teachers import loop
 from slimvid.teachers.finish import seed_weights, train_to_artifact
 from slimvid.teachers.losses import gan, perceptual
 
-FITTED, FITTING = 4, 1 << 30  # batches that weights are fitted on, and the index of their random numbers
+FITTED, FITTING = 4, 1 << 30  # windows that weights are fitted on, and the index of their random numbers
 UNBOUNDED = 6  # frames apart that pairs are trained up to where a plan names no longest interval
 
 
@@ -58,7 +64,11 @@ class Options(Section):
     )
     form: Form = Field("full", description="ablations of Table 3")
     history: Literal["own", "teacher"] = Field("own", description="whose previous frames the encoder sees")
-    interval: int | None = Field(None, ge=1, description="alpha of the pairs; none: the plan's max_interval")
+    decode: Literal["raw", "blended"] | None = Field(
+        None,
+        description="vid2vid: what shortcut frames show (see above); none: blended where the original blends",
+    )
+    interval: int | None = Field(None, ge=1, description="alpha of training; none: the plan's max_interval")
     align: float = Field(5.0, ge=0, description="weight of L_align (Eq. 8)")
     feat: float = Field(5.0, ge=0, description="weight of L_feat")
     out: float = Field(10.0, ge=0, description="weight of L_out")
@@ -70,7 +80,8 @@ class Options(Section):
 
     def spec(self, teacher: dict[str, Any]) -> dict[str, Any]:
         """The spec of a teacher with its block."""
-        spec = shortcut_spec(teacher, cut=self.cut, hidden=self.hidden, form=self.form)
+        how = {} if self.decode is None else {"blended": self.decode == "blended"}
+        spec = shortcut_spec(teacher, cut=self.cut, hidden=self.hidden, form=self.form, **how)
         spec["hidden"] = max(4, round(spec["hidden"] * self.width / 4) * 4)
         return spec
 
@@ -123,11 +134,29 @@ def compress(job: Job) -> None:
 
 
 class Features(NamedTuple):
-    """A frame of the original: encoder features, decoder features, picture; no gradient."""
+    """A full frame: encoder features, decoder features, what the original shows; no gradient.
+
+    ``aim`` is the picture that decoding ``f`` gives: ``image``, or the raw image where that alone is decoded.
+    """
 
     a: Tensor
     f: Tensor
     image: Tensor
+    aim: Tensor
+
+
+class View(NamedTuple):
+    """A shortcut frame to learn from.
+
+    Attributes:
+        inputs: what the network reads there. reference: of this stream. before, target: the original's own
+            reference frame (N x 3 x H x W) and frame.
+    """
+
+    inputs: tuple[Tensor, ...]
+    reference: Features
+    before: Tensor
+    target: Features
 
 
 class ShortcutTraining:
@@ -148,7 +177,16 @@ class ShortcutTraining:
         self.options, self.seed, self.runtime, self.net = options, seed, runtime, net
         net.check_size(data.meta.height, data.meta.width)
         net.teacher.load_state_dict(teacher.net.state_dict())
-        self.pairs = Pairs(teacher, data, batch=settings.batch, interval=interval, device=runtime.device)
+        net.to(runtime.device)
+        self.first = teacher.first
+        self.windows = Windows(
+            net.teacher,
+            data,
+            first=self.first,
+            batch=settings.batch,
+            interval=interval,
+            learned=getattr(settings, "sequence", 1),
+        )
         if options.start == "fitted":
             self._fit()
         width = settings.disc_width
@@ -165,49 +203,99 @@ class ShortcutTraining:
             name: loop.adam(net.block if module is net else module, settings.lr)
             for name, module in self.modules.items()
         }
+        self.tally = loop.Tally()
 
     def step(self, index: int) -> dict[str, Tensor]:
-        """One update from a batch of pairs; returns the losses."""
-        pair = self.pairs.draw(loop.step_rng(self.seed, index))
-        reference, target = self._features(pair.inputs(pair.reference)), self._features(pair.inputs(pair.end))
-        inputs = self._student_inputs(pair, reference)
+        """An update after every shortcut frame of a batch of streams; returns the mean losses."""
+        views = self.views(self.windows.draw(loop.step_rng(self.seed, index)))
+        totals: dict[str, list[Tensor]] = {}
+        view = next(views)
+        while view is not None:
+            image, losses = self._learn(view)
+            for name, value in losses.items():
+                totals.setdefault(name, []).append(value)
+            view = views.send(image.detach())
+        return {name: torch.stack(values).mean() for name, values in totals.items()}
+
+    def views(self, window: Window) -> Generator[View | None, Tensor, None]:
+        """Walk a window's streams, this network's and the original's; yields every shortcut frame.
+
+        The picture of each (N x 3 x H x W) is to be sent in return: later frames see it. None ends the walk.
+        """
+        own, theirs = (self.net.teacher.rollout(first=self.first) for _ in range(2))
+        alike = True  # until a shortcut frame is seen, the two streams are one
+        reference = before = None
+        for t in range(window.conditions.shape[1]):
+            condition, place = window.conditions[:, t], t - window.begin
+            if place < 0:
+                self._begin((own, theirs), condition, window.truth[:, t])
+                continue
+            target = self._full(theirs, condition)
+            if place % window.interval:
+                own.draw = lambda *inputs: inputs
+                image = yield View(own.step(condition), reference, before, target)
+                own.push(target.image if self.options.history == "teacher" else image)
+                alike = False
+                continue
+            if alike:
+                own.prime(condition, target.image)
+            reference, before = target if alike else self._full(own, condition), target.image
+        yield None
+
+    def _learn(self, view: View) -> tuple[Tensor, dict[str, Tensor]]:
+        """One update from a shortcut frame; returns its picture and the losses."""
+        reference, parts = view.reference, self.net.parts
         with self.runtime.autocast():
             with torch.no_grad():
-                a_t = self.net.parts.encode(*inputs)
+                a_t = parts.encode(*view.inputs)
             f_t, aligned = self.net.block.align(reference.a, a_t, reference.f)
-            image = self.net.parts.decode(f_t, *inputs).image.float()
-        g, d = self._judge(reference.image, target.image, image)
-        g |= self._distil(target, f_t.float(), aligned, image)
+            image = parts.decode(f_t, *view.inputs).image.float()
+        g, d = self._judge((view.before, view.target.aim), (reference.image, image))
+        g |= self._distil(view.target, f_t.float(), aligned, image)
         loop.descend(self.modules, self.optimisers, g, d)
-        return {name: value.detach() for name, value in (g | d).items()}
+        self.tally.learned(len(image))
+        return image, {name: value.detach() for name, value in (g | d).items()}
 
     def _fit(self) -> None:
-        """Start the block from the original's features of some frames."""
-        self.net.to(self.runtime.device)
-        pairs = [self.pairs.draw(loop.step_rng(self.seed, FITTING + i)) for i in range(FITTED)]
-        features = [self._features(pair.inputs(pair.end)) for pair in pairs]
+        """Start the block from the original's features of some frames: the last of each window."""
+        windows = [self.windows.draw(loop.step_rng(self.seed, FITTING + i)) for i in range(FITTED)]
+        features = [self._last(window) for window in windows]
         self.net.block.fit(torch.cat([x.a for x in features]), torch.cat([x.f for x in features]))
 
-    @torch.no_grad()
-    def _features(self, inputs: tuple[Tensor, ...]) -> Features:
-        with self.runtime.autocast():
-            a = self.net.parts.encode(*inputs)
-            out, f = self.net.parts.complete(a, *inputs)
-        return Features(a, f, out.image.float())
+    def _last(self, window: Window) -> Features:
+        theirs = self.net.teacher.rollout(first=self.first)
+        for t in range(window.begin):
+            self._begin((theirs,), window.conditions[:, t], window.truth[:, t])
+        for t in range(window.begin, window.conditions.shape[1]):
+            features = self._full(theirs, window.conditions[:, t])
+        return features
 
     @torch.no_grad()
-    def _student_inputs(self, pair: Pair, reference: Features) -> tuple[Tensor, ...]:
-        """What the network reads at the pair's second frame: after this stream's frames, or the teacher's."""
-        if self.options.history == "teacher" or pair.end - pair.reference == 1 or not self.net.past:
-            return pair.inputs(pair.end)
-        own = pair._replace(frames=pair.frames.clone())
+    def _begin(self, streams: Sequence[Any], condition: Tensor, truth: Tensor) -> None:
+        """A frame before the first cycle: given, or drawn by a branch of its own."""
+        if self.first != "real":
+            with self.runtime.autocast():
+                truth = self.net.teacher.draw_first(condition).float()
+        for stream in streams:
+            stream.prime(condition, truth)
+
+    @torch.no_grad()
+    def _full(self, stream: Any, condition: Tensor) -> Features:
+        """The stream's next frame by the whole original."""
+        parts, seen = self.net.parts, []
+
+        def draw(*inputs: Tensor) -> Any:
+            seen.append(parts.encode(*inputs))
+            out, f = parts.complete(seen[0], *inputs)
+            seen.append(f)
+            return out
+
+        stream.draw = draw
         with self.runtime.autocast():
-            kept = self.net.keep(reference.a, reference.f)
-            for at in range(pair.reference + 1, pair.end):
-                inputs = own.inputs(at)
-                f_t = self.net.block.predict(kept, self.net.parts.encode(*inputs))
-                own.frames[:, at] = self.net.parts.decode(f_t, *inputs).image.float()
-        return own.inputs(pair.end)
+            out = stream.step(condition)
+        image = out.image.float()
+        stream.push(image)
+        return Features(*seen, image, parts.aim(out).float())
 
     def _distil(
         self, target: Features, f_t: Tensor, aligned: Tensor | None, image: Tensor
@@ -216,28 +304,30 @@ class ShortcutTraining:
         o, f = self.options, target.f.float()
         losses = {
             "feat": o.feat * (f - f_t).abs().mean(),
-            "out": o.out * (target.image - image).abs().mean(),
+            "out": o.out * (target.aim - image).abs().mean(),
         }
         if aligned is not None:
             losses["align"] = o.align * (f - aligned.float()).abs().mean()
         if self.vgg is not None:
             with self.runtime.autocast():
-                losses["perc"] = o.perc * self.vgg(image, target.image)
+                losses["perc"] = o.perc * self.vgg(image, target.aim)
         return losses
 
-    def _judge(self, before: Tensor, real: Tensor, fake: Tensor) -> tuple[dict, dict]:
+    def _judge(self, real: tuple[Tensor, Tensor], fake: tuple[Tensor, Tensor]) -> tuple[dict, dict]:
         """GAN losses of frames, and of (reference, frame) in time, for generator and discriminators.
 
         The release's generator strives to look *fake* to its temporal discriminator (its target is False
         there); the paper means real, and so it is here.
+
+        Args:
+            real, fake: reference frame and frame of the original's stream, and of this one.
         """
         o = self.options
-        in_time = (torch.stack((before, x), dim=2) for x in (real, fake))
         g: dict[str, Tensor] = {}
         d: dict[str, Tensor] = {}
         for name, weight, truth, drawn in (
-            ("disc", o.gan, real, fake),
-            ("temporal_disc", o.temporal_gan, *in_time),
+            ("disc", o.gan, real[1], fake[1]),
+            ("temporal_disc", o.temporal_gan, torch.stack(real, dim=2), torch.stack(fake, dim=2)),
         ):
             with self.runtime.autocast():
                 on_real, on_fake = [self.modules[name](truth)], [self.modules[name](drawn)]

@@ -12,12 +12,16 @@ import zlib
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from slimvid.errors import SlimvidError
 from slimvid.files import write_json
 from slimvid.settings import PlanSettings
+
+if TYPE_CHECKING:
+    from slimvid.data.store import PreparedTask
 
 # Smoothing is a sum of at most `window` products: its rounding noise lies some orders below this share of
 # the curve's largest value, and no real motion does.
@@ -206,13 +210,19 @@ def select_keyframes(prepared: Path, plan: PlanSettings, out: Path, *, seed: int
     from slimvid.data.store import PreparedTask
 
     store = PreparedTask(prepared)
-    chosen: dict[str, list[int]] = {}
-    frames = 0
-    for clip in store.clips("test"):
-        pictures = (store.picture("test", clip.name, index) for index in range(clip.length))
-        chosen[clip.name] = select(pictures, plan, clip_name=clip.name, seed=seed)
-        frames += clip.length
+    chosen = split_keys(store, "test", plan, seed=seed)
     if not chosen:
         raise SlimvidError(f"{prepared}: holds no test clip; set test_clips or test_frames and prepare again")
-    fraction = sum(map(len, chosen.values())) / frames
+    fraction = sum(map(len, chosen.values())) / sum(clip.length for clip in store.clips("test"))
     write_json(out, {"plan": plan.model_dump(), "seed": seed, "clips": chosen, "fraction": fraction})
+
+
+def split_keys(
+    store: "PreparedTask", split: str, plan: PlanSettings, *, seed: int = 0
+) -> dict[str, list[int]]:
+    """Key-frames of every clip of a split under a plan, by clip name."""
+    chosen = {}
+    for clip in store.clips(split):
+        pictures = (store.picture(split, clip.name, index) for index in range(clip.length))
+        chosen[clip.name] = select(pictures, plan, clip_name=clip.name, seed=seed)
+    return chosen

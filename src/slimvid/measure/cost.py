@@ -191,7 +191,19 @@ def measure_cost(artifact: Path, prepared: Path, drawn: Path | None, out: Path) 
     cost = _under_plan(module, found.plan, keys, sum(lengths.values()), size)
     seed = found.provenance.get("seed")
     document = {"task": found.task, "method": found.method, "seed": seed}
-    write_json(out, {**document, "protocol": _protocol(found.plan, cost, **size), "values": _values(cost)})
+    values = {**_values(cost), **training_budget(artifact)}
+    write_json(out, {**document, "protocol": _protocol(found.plan, cost, **size), "values": values})
+
+
+def training_budget(artifact: Path) -> dict[str, float]:
+    """What a row's own training spent beyond the row below it; empty for an artifact from elsewhere."""
+    from slimvid.files import read_json
+    from slimvid.paths import BUDGET
+
+    if not (artifact / BUDGET).is_file():
+        return {}
+    spent = read_json(artifact / BUDGET)
+    return {f"training_{name}": spent[name] for name in ("updates", "samples", "cpu_seconds")}
 
 
 def _under_plan(
@@ -257,6 +269,8 @@ def _protocol(plan: dict[str, Any], cost: Cost, height: int, width: int) -> dict
         "first_frames": FIRST.get(plan.get("first", "zero"), plan.get("first")),
         "interpolation": INTERPOLATION.get(interpolation, interpolation) if keyed else none,
         "uncounted_operations": list(cost.unknown),
+        "training": "of this row alone, beyond the row it starts from: updates of its generator, frames that "
+        "it learned from, CPU-seconds of the process",
     }
 
 

@@ -37,11 +37,15 @@ class Cut(Protocol):
     def decode(self, f: Tensor, *inputs: Tensor) -> Any:
         """Something with ``image``."""
 
+    def aim(self, out: Any) -> Tensor:
+        """Of what ``complete`` gave, the picture that ``decode`` makes of the same f."""
+
 
 class CutPoint(NamedTuple):
     """Indices of the encoder's end and the decoder's start, and the features' channels and scale there.
 
-    ``scale``: the frame's size over the features'.
+    ``scale``: the frame's size over the features'. ``blended``: the decoder's features are those of the image
+    branch and of the flow branch, stacked; what is decoded from them is blended as in a full frame.
     """
 
     encoder: int
@@ -49,6 +53,12 @@ class CutPoint(NamedTuple):
     encoder_channels: int
     decoder_channels: int
     scale: int
+    blended: bool = False
+
+    @property
+    def branch_channels(self) -> int:
+        """Channels of one branch's decoder features."""
+        return self.decoder_channels // (2 if self.blended else 1)
 
 
 class SequentialCut:
@@ -67,6 +77,9 @@ class SequentialCut:
     def decode(self, f: Tensor, x: Tensor | None = None) -> Drawn:
         return Drawn(run(self.net.model[self.decoder :], f))
 
+    def aim(self, out: Drawn) -> Tensor:
+        return out.image
+
 
 def run(layers: nn.Sequential, features: Tensor) -> Tensor:
     """Run layers on features that somebody else keeps: a first layer that writes in place gets a copy."""
@@ -75,20 +88,21 @@ def run(layers: nn.Sequential, features: Tensor) -> Tensor:
     return layers(features)
 
 
-def attach(net: nn.Module, encoder: int, decoder: int) -> Cut:
-    """The cut of ``net`` at two indices that ``find`` gave."""
+def attach(net: nn.Module, point: "CutPoint") -> Cut:
+    """The cut of ``net`` at a point that ``find`` gave."""
     if hasattr(net, "cut"):
-        return net.cut(encoder, decoder)
-    return SequentialCut(net, encoder, decoder)
+        return net.cut(point.encoder, point.decoder, blended=point.blended)
+    return SequentialCut(net, point.encoder, point.decoder)
 
 
 @torch.no_grad()
-def find(twin: nn.Module, where: Level | tuple[int, int]) -> CutPoint:
+def find(twin: nn.Module, where: Level | tuple[int, int], *, blended: bool = False) -> CutPoint:
     """Indices and channels of a cut.
 
     Args:
         twin: the network, small or on the meta device (only shapes are looked at, at SIZE x SIZE).
         where: a level of dependence, or the pair of indices (release's RecycleGAN: (5, 17)).
+        blended: decode flow and weight, too, and blend (networks that do so: vid2vid).
 
     Raises:
         SlimvidError: the network names no cuts, has no such level, or the features at the cut differ in size.
@@ -107,10 +121,12 @@ def find(twin: nn.Module, where: Level | tuple[int, int]) -> CutPoint:
             raise SlimvidError(
                 f"cut {tuple(where)} of {kind}: indices must rise, within its {len(twin.model)} layers"
             )
+    if blended and not getattr(twin, "blends", False):
+        raise SlimvidError(f"cut of {kind}: it has nothing to blend; leave `decode: blended` out")
     label = f"cut {where if isinstance(where, str) else tuple(where)} of {kind}"
     inputs = _example(twin)
     try:
-        cut = attach(twin, encoder, decoder)
+        cut = attach(twin, CutPoint(encoder, decoder, 0, 0, 0, blended))
         a = cut.encode(*inputs)
         _, f = cut.complete(a, *inputs)
     except (RuntimeError, IndexError, TypeError, ValueError) as error:
@@ -122,7 +138,8 @@ def find(twin: nn.Module, where: Level | tuple[int, int]) -> CutPoint:
             f"{label}: features of encoder and decoder differ in size ({sizes} of a frame of "
             f"{inputs[0].shape[2]}x{inputs[0].shape[3]}); choose indices of one scale"
         )
-    return CutPoint(encoder, decoder, a.shape[1], f.shape[1], inputs[0].shape[2] // a.shape[2])
+    scale = inputs[0].shape[2] // a.shape[2]
+    return CutPoint(encoder, decoder, a.shape[1], f.shape[1], scale, blended)
 
 
 def _example(twin: nn.Module) -> tuple[Tensor, ...]:

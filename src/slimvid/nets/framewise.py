@@ -40,6 +40,9 @@ class FrameRollout:
         self.net = net
         self.draw: Callable[[Tensor], Any] = lambda x: Drawn(net(x))
 
+    def prime(self, condition: Tensor, frame: Tensor) -> None:
+        """Later frames do not depend on given ones."""
+
     def step(self, condition: Tensor) -> Drawn:
         """Draw a frame from its condition, N x C x H x W in [0, 1] (the network reads 2 c - 1)."""
         return self.draw(condition * 2 - 1)

@@ -146,7 +146,9 @@ class ShortcutDiscriminator(nn.Module):
     """Shortcut-V2V's judge of frames, or with ``frames`` > 1 of frames in time (release).
 
     Conv4 stride 2 to n with bias, Conv4 to 2n without, both spectrally normalised; then Conv4 to 2n scores.
-    In time the kernels are 3x4x4 and only space is strided; input N x C x T x H x W.
+    In time the kernels are 3x4x4 and only space is strided; input N x C x T x H x W. Time is padded by hand:
+    where T is shorter than the kernel, oneDNN's bf16 pass through padded time gives wrong weight gradients
+    (torch 2.15.0, CPUs with AVX-512 BF16).
     """
 
     def __init__(self, in_channels: int = 3, width: int = 64, *, temporal: bool = False):
@@ -155,9 +157,10 @@ class ShortcutDiscriminator(nn.Module):
 
         def conv(a: int, b: int, stride: int, bias: bool) -> nn.Module:
             if temporal:
-                return nn.Conv3d(a, b, (3, 4, 4), stride=(1, stride, stride), padding=1, bias=bias)
+                return nn.Conv3d(a, b, (3, 4, 4), stride=(1, stride, stride), padding=(0, 1, 1), bias=bias)
             return nn.Conv2d(a, b, 4, stride=stride, padding=1, bias=bias)
 
+        self.temporal = temporal
         first, second = conv(in_channels, width, 2, True), conv(width, 2 * width, 1, False)
         self.stages = nn.ModuleList(
             [
@@ -169,4 +172,8 @@ class ShortcutDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Features of every stage; the last has 2n score maps."""
-        return _features(self.stages, x)
+        features = []
+        for stage in self.stages:
+            x = stage(F.pad(x, (0, 0, 0, 0, 1, 1)) if self.temporal else x)
+            features.append(x)
+        return features

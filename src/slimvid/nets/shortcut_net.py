@@ -33,13 +33,15 @@ def shortcut_spec(
     width: float = 0.5,
     hidden: int | None = None,
     form: Form = "full",
+    blended: bool | None = False,
 ) -> dict[str, Any]:
     """Spec of a teacher with a block.
 
     Args:
         teacher: the translator's spec. cut: a level of dependence, or a pair of indices.
         width: h as a share of the decoder's channels at the cut (the paper: 1/2 of RecycleGAN's medium cut
-            and of vid2vid's), rounded to a multiple of 4. hidden: h itself.
+            and of vid2vid's), rounded to a multiple of 4. hidden: h itself. blended: decode flow and weight,
+            too (see ``cuts.CutPoint``); none: where the teacher blends.
 
     Raises:
         SlimvidError: a cut that the teacher does not have, or whose features differ in size.
@@ -48,8 +50,9 @@ def shortcut_spec(
         twin = build(teacher).eval()
     if sum(p.numel() for p in twin.parameters()) < SMALL:
         twin = twin.to_empty(device="cpu")
-    point = find(twin, cut if isinstance(cut, str) else tuple(cut))
-    h = hidden if hidden is not None else max(PARTS, round(point.decoder_channels * width / PARTS) * PARTS)
+    blended = getattr(twin, "blends", False) if blended is None else blended
+    point = find(twin, cut if isinstance(cut, str) else tuple(cut), blended=blended)
+    h = hidden if hidden is not None else max(PARTS, round(point.branch_channels * width / PARTS) * PARTS)
     return {"kind": "shortcut", "teacher": teacher, "point": point._asdict(), "hidden": h, "form": form}
 
 
@@ -84,7 +87,7 @@ class ShortcutGenerator(nn.Module):
     @property
     def parts(self) -> Cut:
         """The teacher in two."""
-        return attach(self.teacher, self.where.encoder, self.where.decoder)
+        return attach(self.teacher, self.where)
 
     def check_size(self, height: int, width: int) -> None:
         """Raise SlimvidError unless the teacher can draw the size."""

@@ -89,6 +89,8 @@ class CompositeGenerator(nn.Module):
         first_frame: adds a branch that draws the first frame from its condition alone.
     """
 
+    blends = True  # shows more than its image branch draws: see `cut`
+
     def __init__(
         self,
         condition_channels: int,
@@ -159,11 +161,10 @@ class CompositeGenerator(nn.Module):
         seg, img = self._reduce(conditions), self._reduce(previous)
         trunk = self.down_seg(seg) + self.down_img(img)
         raw = self.final_img(self.up_img(self.res_img(trunk)))
-        return self._blend(raw, trunk, conditions, previous)
+        return self._blend(raw, self.up_flow(self.res_flow(trunk)), conditions, previous)
 
-    def _blend(self, raw: Tensor, trunk: Tensor, conditions: Tensor, previous: Tensor) -> Output:
-        """Flow and weight from the trunk; the warped frame and the raw one by the weight; the foreground."""
-        moving = self.up_flow(self.res_flow(trunk))
+    def _blend(self, raw: Tensor, moving: Tensor, conditions: Tensor, previous: Tensor) -> Output:
+        """Flow and weight from their branch's features; raw and warped frame by the weight; foreground."""
         flow, weight = self.final_flow(moving) * FLOW_SCALE, self.final_w(moving)
         warped = warp(previous[:, -3:], flow)
         image = weight * raw + (1 - weight) * warped
@@ -179,9 +180,9 @@ class CompositeGenerator(nn.Module):
         drawn = self.foreground(self._reduce(conditions)) * mask
         return tuple(drawn + image * (1 - mask) for image in images)
 
-    def cut(self, encoder: int, decoder: int) -> "CompositeCut":
-        """Cut before layer ``encoder`` of both encoders and layer ``decoder`` of the image decoder."""
-        return CompositeCut(self, encoder, decoder)
+    def cut(self, encoder: int, decoder: int, *, blended: bool = False) -> "CompositeCut":
+        """Cut before layer ``encoder`` of both encoders and layer ``decoder`` of the decoder(s)."""
+        return (BlendedCut if blended else CompositeCut)(self, encoder, decoder)
 
     def cut_indices(self, level: str) -> tuple[int, int]:
         """Indices of a level of dependence: before the normalisation, at the smallest scale after it.
@@ -213,7 +214,7 @@ class CompositeGenerator(nn.Module):
 
 
 class CompositeCut:
-    """The composite generator in two (see ``nets.cuts``): its decoder alone draws the raw image, no flow.
+    """The composite generator in two (see ``nets.cuts``): its image decoder alone, no flow.
 
     a is both encoders' features, stacked. What is drawn from predicted features is the raw image under the
     foreground branch, which runs on every frame; flow, weight and warping belong to full frames.
@@ -228,17 +229,46 @@ class CompositeCut:
         return torch.cat((net.down_seg[:end](seg), net.down_img[:end](img)), dim=1)
 
     def complete(self, a: Tensor, conditions: Tensor, previous: Tensor) -> tuple[Output, Tensor]:
-        net = self.net
-        seg, img = (part.clone() for part in a.chunk(2, dim=1))  # a stays: the next layer may write in place
-        trunk = net.down_seg[self.encoder :](seg) + net.down_img[self.encoder :](img)
+        net, trunk = self.net, self._trunk(a)
         f = net.up_img[: self.decoder](net.res_img(trunk))
-        return net._blend(self._raw(f), trunk, conditions, previous), f
+        moving = net.up_flow(net.res_flow(trunk))
+        return net._blend(self._raw(f), moving, conditions, previous), f
 
     def decode(self, f: Tensor, conditions: Tensor, previous: Tensor | None = None) -> Drawn:
         return Drawn(*self.net._lay_foreground(conditions, self._raw(f)))
 
+    def aim(self, out: Output) -> Tensor:
+        return out.raw
+
+    def _trunk(self, a: Tensor) -> Tensor:
+        net = self.net
+        seg, img = (part.clone() for part in a.chunk(2, dim=1))  # a stays: the next layer may write in place
+        return net.down_seg[self.encoder :](seg) + net.down_img[self.encoder :](img)
+
     def _raw(self, f: Tensor) -> Tensor:
         return self.net.final_img(run(self.net.up_img[self.decoder :], f))
+
+
+class BlendedCut(CompositeCut):
+    """The same cut through both decoders: f is the features of image and flow branch, stacked.
+
+    Not in the paper: what is drawn from predicted features is blended with the last frame, moved by the
+    flow, as in a full frame.
+    """
+
+    def complete(self, a: Tensor, conditions: Tensor, previous: Tensor) -> tuple[Output, Tensor]:
+        net, trunk = self.net, self._trunk(a)
+        image, moving = net.up_img[: self.decoder](net.res_img(trunk)), net.res_flow(trunk)
+        f = torch.cat((image, net.up_flow[: self.decoder](moving)), dim=1)
+        return self.decode(f, conditions, previous), f
+
+    def decode(self, f: Tensor, conditions: Tensor, previous: Tensor) -> Output:
+        image, moving = f.chunk(2, dim=1)
+        moving = run(self.net.up_flow[self.decoder :], moving)
+        return self.net._blend(self._raw(image), moving, conditions, previous)
+
+    def aim(self, out: Output) -> Tensor:
+        return out.image
 
 
 class Rollout:

@@ -60,6 +60,15 @@ MEASURED = (
     Column(name="latency_ms_p50", label="Latency p50 (ms)", family="latency", main=False),
     Column(name="latency_ms_p99", label="Latency p99 (ms)", family="latency", main=False),
     Column(name="activation_mb", label="Activations (MB)", family="cost", main=False),
+    Column(
+        name="training_updates", label="Training: updates", family="cost", digits=9, better=None, main=False
+    ),
+    Column(
+        name="training_samples", label="Training: frames", family="cost", digits=9, better=None, main=False
+    ),
+    Column(
+        name="training_cpu_seconds", label="Training: CPU-seconds", family="cost", better=None, main=False
+    ),
 )
 # Filled, and shown, only where the weights of the standard networks were given.
 STANDARD = (

@@ -53,21 +53,24 @@ def readable(
     lines += ["", *table.about] if table.about else []
     if "svg" in files:
         lines += ["", f"![measured cost and quality]({files['svg'].name})"]
-    found = [
-        _section(table, task, frame[frame["task"] == task], [row for row in measured if row.task == task])
-        for task in config.tables[name].tasks
-    ]
+    found = []
+    for task in config.tables[name].tasks:
+        of_task, part = [row for row in measured if row.task == task], frame[frame["task"] == task]
+        found.append(_section(table, part, of_task, unequal=config.tables[name].unequal))
     title = f"{paper}, {table.title}"
     return to_markdown(found, strips, base=files["md"].parent, title=title, introduction=lines)
 
 
-def _section(table: PaperTable, task: str, part: "pandas.DataFrame", of_task: list[Row]) -> Section:
+def _section(
+    table: PaperTable, part: "pandas.DataFrame", of_task: list[Row], *, unequal: str | None
+) -> Section:
+    """The rows of one task."""
     own = part[part["seeds"] != ""]
     columns = [col for col in (*table.measured, *c.STANDARD) if col.name in own]
     grids = [measured_grid(own, columns, name=_name(table)), _printed(table, part)]
-    said = notes(own, of_task)
+    said = notes(own, of_task, unequal=unequal)
     said += [*_reader(table, of_task), *_order(table, own)]
-    return Section(task=task, grids=[grid for grid in grids if grid.rows], notes=said)
+    return Section(task=part["task"].iloc[0], grids=[grid for grid in grids if grid.rows], notes=said)
 
 
 def _reader(table: PaperTable, of_task: list[Row]) -> list[str]:

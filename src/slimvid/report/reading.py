@@ -85,7 +85,8 @@ def sections(config: Config, frame: "pandas.DataFrame", measured: list[Row]) -> 
         main, further = ([col for col in columns if col.main == shown] for shown in (True, False))
         grids = [measured_grid(own, main), measured_grid(own, further, caption="Further measures")]
         grids += [_paper_grid(part)] if (part["published_macs_g"] != "").any() else []
-        found.append(Section(task=task, grids=[g for g in grids if g.rows], notes=notes(own, of_task)))
+        said = notes(own, of_task, unequal=config.table1.unequal)
+        found.append(Section(task=task, grids=[g for g in grids if g.rows], notes=said))
     return found
 
 
@@ -194,13 +195,33 @@ def printed_grid(
     return Grid(caption=caption, headings=["Method", *headings.values()], rows=rows)
 
 
-def notes(own: "pandas.DataFrame", of_task: list[Row]) -> list[str]:
-    """What made the figures: data, evaluator and its sample counts, machine."""
-    found = []
+def notes(own: "pandas.DataFrame", of_task: list[Row], *, unequal: str | None = None) -> list[str]:
+    """What made the figures: data, training budgets, evaluator and its sample counts, machine.
+
+    Args:
+        unequal: the table's reason for unequal training budgets.
+    """
+    found = _budget_notes(of_task, unequal)
     if len(own):
         found.append(f"Data: {own['data'].iloc[0]}.")
         found.append(_evaluator_note(own, of_task[0]))
     return found + [f"Latency: {line}." for line in _machines(of_task)]
+
+
+def _budget_notes(of_task: list[Row], unequal: str | None) -> list[str]:
+    """Whether the students of a table had equal updates, and equal numbers of frames to learn from."""
+    spent = {
+        row.method: (row.mean["training_updates"], row.mean["training_samples"])
+        for row in of_task
+        if row.method != "original" and row.mean.get("training_updates")
+    }
+    texts = {name: f"{updates:g} updates from {frames:g} frames" for name, (updates, frames) in spent.items()}
+    if not texts:
+        return []
+    if len(set(texts.values())) == 1:
+        return [f"Training: every student had {next(iter(texts.values()))}."]
+    listed = "; ".join(f"{name} {text}" for name, text in texts.items())
+    return [f"Training budgets differ ({listed}): {unequal or 'the config gives no reason'}."]
 
 
 def _evaluator_note(own: "pandas.DataFrame", row: Row) -> str:

@@ -51,3 +51,13 @@ def average_gradients(parameters: Iterable[Tensor]) -> None:
     flat /= dist.get_world_size()
     for grad, part in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
         grad.copy_(part.view_as(grad))
+
+
+def any_process(answer: bool) -> bool:
+    """Whether any process says yes; all of them must ask."""
+    if not dist.is_initialized():
+        return answer
+    cuda = dist.get_backend() == "nccl"
+    votes = torch.tensor(float(answer), device=torch.cuda.current_device() if cuda else "cpu")
+    dist.all_reduce(votes)
+    return bool(votes)

@@ -2,29 +2,20 @@
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from slimvid import artifact
 from slimvid.data.store import PreparedTask
-from slimvid.files import sha256_json
+from slimvid.files import sha256_json, write_json
+from slimvid.paths import BUDGET
 from slimvid.runtime import Runtime, code_revision, library_versions
 from slimvid.teachers import loop
 from slimvid.teachers.distributed import world
-
-
-class Training(Protocol):
-    """Networks (the one to keep is ``generator``), their optimisers, and the step."""
-
-    modules: dict[str, nn.Module]
-    optimisers: dict[str, Optimizer]
-
-    def step(self, index: int) -> Mapping[str, Tensor]: ...
 
 
 def seed_weights(seed: int) -> None:
@@ -33,7 +24,7 @@ def seed_weights(seed: int) -> None:
 
 
 def train_to_artifact(
-    training: Training,
+    training: loop.Training,
     *,
     task: str,
     method: str,
@@ -46,12 +37,13 @@ def train_to_artifact(
     runtime: Runtime,
     provenance: Mapping[str, Any],
 ) -> None:
-    """Run a training from where it was left and write the artifact of its generator and its loss curves.
+    """Run a training from where it was left; write its generator's artifact, loss curves and budget.
 
     Args:
         settings: the training's section of the config; gives ``iterations``, ``decay_from``, ``save_every``.
         provenance: what this kind of training says of itself, beside data, settings, seed and versions.
     """
+    runtime.settle(training.modules.values())
     facts = {
         "settings": settings.model_dump(mode="json", exclude={"save_every"}),  # it leaves the bytes alone
         "data": {"source": data.meta.source, "sha256": data.digest},
@@ -66,19 +58,18 @@ def train_to_artifact(
     }
     state = out / "state"
     curves = loop.run(
-        training.step,
-        modules=training.modules,
-        optimisers=training.optimisers,
-        iterations=settings.iterations,
+        training,
+        settings,
         state=state,
         identity=sha256_json({"spec": dict(spec), **facts}),
-        save_every=settings.save_every,
         label=f"{task}/{method}/{seed}",
-        schedule=lambda i: loop.linear_decay(i, total=settings.iterations, decay_from=settings.decay_from),
     )
     if world()[0] != 0:
         return
+    if training.tally.fp32_from is not None:
+        facts["runtime"]["fp32_from"] = training.tally.fp32_from
     loop.write_curves(out / "curves.parquet", curves)
+    write_json(out / BUDGET, {**asdict(training.tally), **facts["runtime"]})
     artifact.save(
         out,
         task=task,

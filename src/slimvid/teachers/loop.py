@@ -6,9 +6,11 @@ killed ends with the same bytes as one that was not.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,10 +20,12 @@ from torch.optim import Optimizer
 from slimvid.artifact import read_tensors, save_tensors
 from slimvid.errors import SlimvidError
 from slimvid.files import atomic_path, read_json, write_json
-from slimvid.runtime import Progress, log
-from slimvid.teachers.distributed import average_gradients, world
+from slimvid.runtime import Progress, Runtime, log
+from slimvid.teachers.distributed import any_process, average_gradients, world
 
-Step = Callable[[int], Mapping[str, Tensor]]
+
+class NotFiniteError(ArithmeticError):
+    """A loss or gradient, named by the message, is NaN or infinite."""
 
 
 def adam(module: nn.Module, lr: float) -> Optimizer:
@@ -48,8 +52,11 @@ def descend(
     judges = [p for n, m in modules.items() if n not in generators for p in m.parameters()]
     torch.stack(list(g.values())).sum().backward(inputs=drawers, retain_graph=True)
     torch.stack(list(d.values())).sum().backward(inputs=judges)
-    average_gradients(drawers)
-    average_gradients(judges)
+    for name, parameters in (("generator", drawers), ("discriminator", judges)):
+        average_gradients(parameters)
+        norms = torch._foreach_norm([p.grad for p in parameters if p.grad is not None])
+        if norms and not torch.stack(norms).sum().isfinite():  # weights are still those of the step before
+            raise NotFiniteError(f"gradient of the {name}")
     for optimiser in optimisers.values():
         optimiser.step()
 
@@ -69,46 +76,117 @@ def step_rng(seed: int, index: int) -> np.random.Generator:
     return np.random.default_rng([seed, index, rank] if rank else [seed, index])
 
 
-def run(
-    step: Step,
-    *,
-    modules: Mapping[str, nn.Module],
-    optimisers: Mapping[str, Optimizer],
-    iterations: int,
-    state: Path,
-    identity: str,
-    save_every: int,
-    label: str,
-    schedule: Callable[[int], float] = lambda index: 1.0,
-) -> dict[str, Tensor]:
-    """Run ``step`` for every index below ``iterations``, from where an interrupted run of the same identity
-    left off, and return the loss curves (name -> float32 tensor, NaN where a step did not report it).
+@dataclass
+class Tally:
+    """What a training has spent so far.
+
+    Attributes:
+        updates: steps of the generator's optimiser. samples: frames that it learned from (the sum of the
+            batches of all updates, per process). cpu_seconds, wall_seconds: of the steps that were saved or
+            thrown away with mixed precision. fp32_from: the step from which it went on in fp32; None: the
+            precision never changed.
+    """
+
+    updates: int = 0
+    samples: int = 0
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    fp32_from: int | None = None
+
+    def learned(self, samples: int) -> None:
+        """Count one update from a batch of ``samples`` frames."""
+        self.updates += 1
+        self.samples += samples
+
+
+class Training(Protocol):
+    """Networks (the one to keep is ``generator``), optimisers, and the step, which counts its updates."""
+
+    modules: dict[str, nn.Module]
+    optimisers: dict[str, Optimizer]
+    tally: Tally
+    runtime: Runtime
+
+    def step(self, index: int) -> Mapping[str, Tensor]: ...
+
+
+class Length(Protocol):
+    """The part of a training's settings that says how long it is."""
+
+    iterations: int
+    decay_from: float
+    save_every: int
+
+
+def run(training: Training, length: Length, *, state: Path, identity: str, label: str) -> dict[str, Tensor]:
+    """Run ``training.step`` for every index, from where an interrupted run of the same identity left off, and
+    return the loss curves (name -> float32 tensor, NaN where a step did not report it).
+
+    Where a loss or a gradient turns NaN or infinite in mixed precision, the run says so in one line and goes
+    on from its last state in fp32; ``training.tally.fp32_from`` remembers the step.
 
     Args:
         state: folder of the resume state; the caller deletes it once the artifact is written.
         identity: what the run depends on (a hash); a state of another identity is thrown away.
-        schedule: factor of every optimiser's learning rate, by index.
 
     Raises:
-        SlimvidError: a loss became NaN or infinite; names the loss and the step.
+        SlimvidError: a loss or gradient became NaN or infinite in fp32; names it and the step.
     """
-    curves: dict[str, Tensor] = {}
-    start = _resume(state, identity, modules, optimisers, curves)
+    saved = Saved(state, identity, training)
+    start, curves = saved.resume()
     if start:
-        log.info("%s: resumed at step %d of %d", label, start, iterations)
-    rates = {name: [group["lr"] for group in o.param_groups] for name, o in optimisers.items()}
-    progress = Progress(label, iterations, start=start)
-    for index in range(start, iterations):
-        for name, optimiser in optimisers.items():
+        log.info("%s: resumed at step %d of %d", label, start, length.iterations)
+    elif training.runtime.precision != "fp32":
+        saved.write(0, curves)  # to start again from
+    rates = {name: [group["lr"] for group in o.param_groups] for name, o in training.optimisers.items()}
+    progress, index = Progress(label, length.iterations, start=start), start
+    clock = Clock()
+    while index < length.iterations:
+        factor = linear_decay(index, total=length.iterations, decay_from=length.decay_from)
+        for name, optimiser in training.optimisers.items():
             for group, rate in zip(optimiser.param_groups, rates[name], strict=True):
-                group["lr"] = rate * schedule(index)
-        losses = {name: float(value) for name, value in step(index).items()}
-        _record(curves, losses, index, iterations, label)
-        progress.update(index + 1, **losses)
-        if (index + 1) % save_every == 0 and index + 1 < iterations and world()[0] == 0:
-            _save(state, identity, index + 1, modules, optimisers, curves)
+                group["lr"] = rate * factor
+        try:
+            losses = _finite({name: float(value) for name, value in training.step(index).items()})
+        except NotFiniteError as error:
+            if training.runtime.precision == "fp32":
+                raise SlimvidError(
+                    f"{label}: {error} became NaN or infinite at step {index}; lower `lr`"
+                ) from None
+            training.runtime.leave_mixed(f"{label}: {error} became NaN or infinite at step {index}")
+            clock.add_to(training.tally)
+            index, curves = saved.resume(fp32_from=True)
+            continue
+        for name, value in losses.items():
+            curves.setdefault(name, torch.full((length.iterations,), math.nan))[index] = value
+        index += 1
+        progress.update(index, **losses)
+        if index % length.save_every == 0 and index < length.iterations:
+            clock.add_to(training.tally)
+            saved.write(index, curves)
     progress.close()
+    clock.add_to(training.tally)
     return curves
+
+
+def _finite(losses: dict[str, float]) -> dict[str, float]:
+    bad = [name for name, value in losses.items() if not math.isfinite(value)]
+    if any_process(bool(bad)):  # all processes go back together
+        raise NotFiniteError(f"loss {bad[0]!r}" if bad else "a loss of another process")
+    return losses
+
+
+class Clock:
+    """CPU and wall seconds since it was last asked."""
+
+    def __init__(self):
+        self.cpu, self.wall = time.process_time(), time.monotonic()
+
+    def add_to(self, tally: Tally) -> None:
+        cpu, wall = time.process_time(), time.monotonic()
+        tally.cpu_seconds += cpu - self.cpu
+        tally.wall_seconds += wall - self.wall
+        self.cpu, self.wall = cpu, wall
 
 
 def write_curves(path: Path, curves: Mapping[str, Tensor]) -> None:
@@ -127,53 +205,74 @@ def write_curves(path: Path, curves: Mapping[str, Tensor]) -> None:
         pq.write_table(pa.Table.from_arrays(arrays, names=list(columns)), temporary)
 
 
-def _record(curves: dict, losses: dict[str, float], index: int, iterations: int, label: str) -> None:
-    for name, value in losses.items():
-        if not math.isfinite(value):
-            raise SlimvidError(
-                f"{label}: loss {name!r} became {value} at step {index}; lower `lr` or use `precision: fp32`"
+@dataclass(frozen=True)
+class Saved:
+    """The state that an interrupted training goes on from: tensors in one file, named by ``state.json``."""
+
+    folder: Path
+    identity: str
+    training: Training
+
+    def write(self, done: int, curves: Mapping[str, Tensor]) -> None:
+        """Save after ``done`` steps; under several processes the first one does."""
+        if world()[0] != 0:
+            return
+        name = f"step-{done}.safetensors"
+        save_tensors(self.folder / name, self._tensors() | {f"curve/{n}": c for n, c in curves.items()})
+        self._document(done, name)
+        for old in self.folder.glob("step-*.safetensors"):  # only after the document names the new one
+            if old.name != name:
+                old.unlink()
+
+    def resume(self, *, fp32_from: bool = False) -> tuple[int, dict[str, Tensor]]:
+        """Load the last state; gives the steps done and the curves so far. Without a state: 0 and none.
+
+        ``fp32_from``: from here on the training is one in fp32, and stays so when it is resumed again.
+        """
+        document: dict[str, Any] = {}
+        if (self.folder / "state.json").exists():
+            document = read_json(self.folder / "state.json")
+        if document.get("identity") != self.identity:
+            return 0, {}
+        tensors = read_tensors(self.folder / document["tensors"])
+        self._load(tensors)
+        tally = self.training.tally
+        spent = tally.cpu_seconds, tally.wall_seconds
+        vars(tally).update(document["tally"])
+        if fp32_from:  # the time of the steps that are thrown away was spent all the same
+            tally.cpu_seconds, tally.wall_seconds = spent
+            tally.fp32_from = document["done"]
+            if world()[0] == 0:
+                self._document(document["done"], document["tensors"])
+        elif tally.fp32_from is not None and self.training.runtime.precision != "fp32":
+            self.training.runtime.leave_mixed("it was left before the interruption")
+        curves = {k.removeprefix("curve/"): t for k, t in tensors.items() if k.startswith("curve/")}
+        return document["done"], curves
+
+    def _document(self, done: int, name: str) -> None:
+        tally = asdict(self.training.tally)
+        document = {"identity": self.identity, "done": done, "tensors": name, "tally": tally}
+        write_json(self.folder / "state.json", document)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        out = {}
+        for name, module in self.training.modules.items():
+            out |= {f"module/{name}/{key}": t for key, t in module.state_dict().items()}
+        for name, optimiser in self.training.optimisers.items():
+            for i, slots in optimiser.state_dict()["state"].items():
+                out |= {f"optimiser/{name}/{i}/{slot}": torch.as_tensor(t) for slot, t in slots.items()}
+        return out
+
+    def _load(self, tensors: Mapping[str, Tensor]) -> None:
+        for name, module in self.training.modules.items():
+            prefix = f"module/{name}/"
+            module.load_state_dict(
+                {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
             )
-        if name not in curves:
-            curves[name] = torch.full((iterations,), math.nan)
-        curves[name][index] = value
-
-
-def _flatten(modules: Mapping[str, nn.Module], optimisers: Mapping[str, Optimizer]) -> dict[str, Tensor]:
-    out = {}
-    for name, module in modules.items():
-        out |= {f"module/{name}/{key}": t for key, t in module.state_dict().items()}
-    for name, optimiser in optimisers.items():
-        for i, slots in optimiser.state_dict()["state"].items():
-            out |= {f"optimiser/{name}/{i}/{slot}": torch.as_tensor(t) for slot, t in slots.items()}
-    return out
-
-
-def _save(state: Path, identity: str, done: int, modules, optimisers, curves) -> None:
-    tensors = _flatten(modules, optimisers) | {f"curve/{name}": c for name, c in curves.items()}
-    name = f"step-{done}.safetensors"
-    save_tensors(state / name, tensors)
-    write_json(state / "state.json", {"identity": identity, "done": done, "tensors": name})
-    for old in state.glob("step-*.safetensors"):  # only after the document names the new one
-        if old.name != name:
-            old.unlink()
-
-
-def _resume(state: Path, identity: str, modules, optimisers, curves: dict[str, Tensor]) -> int:
-    document: dict[str, Any] = read_json(state / "state.json") if (state / "state.json").exists() else {}
-    if document.get("identity") != identity:
-        return 0
-    tensors = read_tensors(state / document["tensors"])
-    for name, module in modules.items():
-        prefix = f"module/{name}/"
-        module.load_state_dict(
-            {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
-        )
-    for name, optimiser in optimisers.items():
-        slots: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in tensors.items():
-            if key.startswith(f"optimiser/{name}/"):
-                _, _, i, slot = key.split("/")
-                slots.setdefault(int(i), {})[slot] = tensor
-        optimiser.load_state_dict({**optimiser.state_dict(), "state": slots})
-    curves |= {k.removeprefix("curve/"): t for k, t in tensors.items() if k.startswith("curve/")}
-    return document["done"]
+        for name, optimiser in self.training.optimisers.items():
+            slots: dict[int, dict[str, Tensor]] = {}
+            for key, tensor in tensors.items():
+                if key.startswith(f"optimiser/{name}/"):
+                    _, _, i, slot = key.split("/")
+                    slots.setdefault(int(i), {})[slot] = tensor
+            optimiser.load_state_dict({**optimiser.state_dict(), "state": slots})

@@ -108,6 +108,7 @@ class RecycleGANTraining:
         for module in (*self.modules.values(), *([self.content] if self.content else [])):
             module.to(runtime.device).train(module is not self.content)
         self.optimisers = {name: loop.adam(m, settings.lr) for name, m in self.modules.items()}
+        self.tally = loop.Tally()
 
     def step(self, index: int) -> dict[str, Tensor]:
         """One update of both generators, then of both discriminators; returns the losses."""
@@ -128,6 +129,7 @@ class RecycleGANTraining:
         if self.distiller is not None:
             g |= self.distiller.losses(0, (), Drawn(ways[0].fake))
         loop.descend(self.modules, self.optimisers, g, d, generators=("generator", "back"))
+        self.tally.learned(len(batch.frames))
         return {name: value.detach() for name, value in (g | d).items()}
 
     def _translate(self, batch: Batch) -> list[Way]:

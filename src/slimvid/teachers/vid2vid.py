@@ -12,7 +12,7 @@ rate, all rates decay here, as the paper says.
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -31,6 +31,18 @@ from slimvid.teachers import loop
 from slimvid.teachers.finish import seed_weights, train_to_artifact
 from slimvid.teachers.losses import feature_matching, gan, masked_l1, perceptual
 from slimvid.teachers.sequences import Batch, chain, sample, sequence_length
+
+
+class Pace(NamedTuple):
+    """Sequences of a step: every ``gap``-th frame, at most ``most`` of them (none: the settings' length)."""
+
+    gap: int = 1
+    most: int | None = None
+
+
+def full_time(index: int, rng: np.random.Generator) -> Pace:
+    """Every frame."""
+    return Pace()
 
 
 class Distiller(Protocol):
@@ -71,10 +83,10 @@ class Vid2VidTraining:
         seed: int,
         runtime: Runtime,
         distiller: Distiller | None = None,
-        gap: Callable[[int, np.random.Generator], int] = lambda index, rng: 1,
+        pace: Callable[[int, np.random.Generator], Pace] = full_time,
     ):
         self.settings, self.data, self.seed, self.runtime = settings, data, seed, runtime
-        self.distiller, self.gap = distiller, gap
+        self.distiller, self.pace = distiller, pace
         generator.check_size(data.meta.height, data.meta.width)
         channels = data.meta.condition.channels
         width, scales = settings.disc_width, settings.disc_scales
@@ -88,32 +100,27 @@ class Vid2VidTraining:
         for module in (*self.modules.values(), *([self.vgg] if self.vgg else [])):
             module.to(runtime.device).train(module is not self.vgg)
         self.optimisers = {name: loop.adam(m, settings.lr) for name, m in self.modules.items()}
+        self.tally = loop.Tally()
 
     def step(self, index: int) -> dict[str, Tensor]:
         """Draw one batch of sequences frame by frame, learning after each; returns the mean losses."""
         s = self.settings
         rng = loop.step_rng(self.seed, index)
-        length = sequence_length(
+        gap, most = self.pace(index, rng)
+        length = s.given + sequence_length(
             index, start=s.sequence, longest=s.sequence_max, doubles_every=s.sequence_doubles_every
         )
-        given = s.past if s.first == "real" else 0
-        batch = sample(
-            self.data,
-            rng,
-            batch=s.batch,
-            length=length + given,
-            gap=self.gap(index, rng),
-            device=self.runtime.device,
-        )
+        length = length if most is None else min(length, most)
+        batch = sample(self.data, rng, batch=s.batch, length=length, gap=gap, device=self.runtime.device)
         if self.distiller is not None:
             self.distiller.begin(batch, index=index)
         rollout = self.modules["generator"].rollout(first=s.first)
         drawn: list[Tensor] = []
-        for t in range(given):
+        for t in range(s.given):
             rollout.prime(batch.conditions[:, t], batch.frames[:, t])
             drawn.append(batch.frames[:, t])
         totals: dict[str, list[Tensor]] = {}
-        for t in range(given, length + given):
+        for t in range(s.given, length):
             with self.runtime.autocast():
                 out = rollout.step(batch.conditions[:, t])
             out = Output(*(x.float() for x in out))
@@ -132,6 +139,7 @@ class Vid2VidTraining:
         if self.distiller is not None:
             g |= self.distiller.losses(t, drawn, out)
         loop.descend(self.modules, self.optimisers, g, d)
+        self.tally.learned(len(out.image))
         return {name: value.detach() for name, value in (g | d).items()}
 
     def _image_gan(self, t: int, batch: Batch, out: Output) -> tuple[dict, dict]:
@@ -170,7 +178,9 @@ class Vid2VidTraining:
                 f"gan_t{s}": gan(fake, real=True),
                 f"fm_t{s}": self.settings.lambda_feat * feature_matching(fake, real),
             }
-            yield g, {f"disc_t{s}": 0.5 * (gan(real, real=True) + gan(fake, real=False))}
+            loss = 0.5 * (gan(real, real=True) + gan(fake, real=False))
+            learns = loss.detach() / len(real) >= self.settings.temporal_rest
+            yield g, {f"disc_t{s}": torch.where(learns, loss, loss.detach())}
 
     def _reconstruction(self, t: int, batch: Batch, out: Output) -> dict[str, Tensor]:
         """Perceptual loss where VGG weights are there, and L1 where the settings ask for it."""
@@ -231,7 +241,7 @@ def fit(
     out: Path,
     runtime: Runtime,
     distiller: Distiller | None = None,
-    gap: Callable[[int, np.random.Generator], int] = lambda index, rng: 1,
+    pace: Callable[[int, np.random.Generator], Pace] = full_time,
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
     """Train a composite generator of ``spec``, original or student, and write its artifact.
@@ -251,7 +261,7 @@ def fit(
         seed=seed,
         runtime=runtime,
         distiller=distiller,
-        gap=gap,
+        pace=pace,
     )
     train_to_artifact(
         training,

@@ -1,0 +1,113 @@
+"""The training loop: what happens where numbers stop being finite, and what a training spends."""
+
+import json
+import logging
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from slimvid.errors import SlimvidError
+from slimvid.runtime import Runtime
+from slimvid.teachers import loop
+
+LENGTH = SimpleNamespace(iterations=9, decay_from=0.5, save_every=2)
+
+
+class Line:
+    """Fits a line; in mixed precision it breaks at the steps ``broken``, by its loss or by its gradient."""
+
+    def __init__(self, precision="bf16", broken=(5,), by="loss"):
+        self.runtime = Runtime(device="cpu", precision=precision, threads=1)
+        self.broken, self.by, self.seen = broken, by, []
+        torch.manual_seed(0)
+        self.modules = {"generator": torch.nn.Linear(2, 1), "judge": torch.nn.Linear(2, 1)}
+        self.optimisers = {name: loop.adam(m, 0.1) for name, m in self.modules.items()}
+        self.tally = loop.Tally()
+
+    def step(self, index):
+        self.seen.append((index, self.runtime.precision))
+        x = torch.randn(4, 2, generator=torch.Generator().manual_seed(index))
+        loss = (self.modules["generator"](x) ** 2).mean()
+        other = (self.modules["judge"](x) ** 2).mean()
+        broken = index in self.broken and self.runtime.precision == "bf16"
+        if broken and self.by == "gradient":
+            loss = loss + (loss - loss.detach()).abs().sqrt()  # adds 0, whose gradient is infinite
+        loop.descend(self.modules, self.optimisers, {"g": loss}, {"d": other})
+        self.tally.learned(len(x))
+        return {"g": loss.detach() * (float("nan") if broken else 1), "d": other.detach()}
+
+
+def run(training, state, identity="x"):
+    return loop.run(training, LENGTH, state=state, identity=identity, label="line")
+
+
+def weights(training):
+    return [p.detach().clone() for m in training.modules.values() for p in m.parameters()]
+
+
+@pytest.mark.parametrize("by", ["loss", "gradient"])
+@pytest.mark.parametrize(("broken", "last"), [((5,), 4), ((0,), 0), ((8,), 8)])
+def test_what_is_not_finite_in_mixed_precision_is_done_again_in_fp32(by, broken, last, tmp_path, caplog):
+    """From the last state on; the run ends as one that was in bf16 up to there and in fp32 after."""
+    training = Line(broken=broken, by=by)
+    with caplog.at_level(logging.WARNING):
+        curves = run(training, tmp_path / "a")
+    again = [seen for seen in training.seen if seen[1] == "fp32"]
+    assert again == [(i, "fp32") for i in range(last, 9)]
+    assert training.tally.fp32_from == last and training.tally.updates == 9 and training.tally.samples == 36
+    assert all(torch.isfinite(c).all() for c in curves.values())
+    (line,) = [r.message for r in caplog.records]
+    assert line.startswith(f"mixed precision off: line: {by}") and f"at step {broken[0]}" in line
+    whole = Line(precision="fp32")
+    run(whole, tmp_path / "b")  # this model computes alike in both precisions
+    assert all(torch.equal(a, b) for a, b in zip(weights(training), weights(whole), strict=True))
+
+
+def test_a_run_that_left_mixed_precision_stays_in_fp32_when_it_is_resumed(tmp_path):
+    class Killed(Line):
+        def step(self, index):
+            if index == 7:
+                raise KeyboardInterrupt
+            return super().step(index)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Killed(), tmp_path)
+    resumed = Line(broken=(5, 8))
+    run(resumed, tmp_path)
+    assert resumed.seen == [(i, "fp32") for i in (6, 7, 8)]
+    assert resumed.tally.fp32_from == 4 and resumed.tally.updates == 9
+
+
+def test_in_fp32_the_run_ends_with_one_line_that_names_the_step(tmp_path):
+    class Broken(Line):
+        def step(self, index):
+            self.runtime.precision = "bf16"
+            try:
+                return super().step(index)
+            finally:
+                self.runtime.precision = "fp32"
+
+    for by, name in (
+        ("loss", "loss 'g'|gradient of the generator"),
+        ("gradient", "gradient of the generator"),
+    ):
+        with pytest.raises(
+            SlimvidError, match=f"line: ({name}) became NaN or infinite at step 5; lower `lr`"
+        ):
+            run(Broken("fp32", by=by), tmp_path / by)
+
+
+def test_a_gradient_that_is_not_finite_changes_no_weight():
+    training = Line(by="gradient", broken=(0,))
+    before = weights(training)
+    with pytest.raises(loop.NotFiniteError, match="gradient of the generator"):
+        training.step(0)
+    assert all(torch.equal(a, b) for a, b in zip(before, weights(training), strict=True))
+
+
+def test_the_budget_lies_beside_the_artifact_and_leaves_its_bytes_alone(tiny_teacher):
+    spent = json.loads((tiny_teacher / "training.json").read_text())
+    assert (spent["updates"], spent["samples"]) == (4 * 3, 4 * 3 * 2)  # iterations x frames x batch
+    assert spent["cpu_seconds"] > 0 and spent["precision"] == "fp32" and spent["fp32_from"] is None
+    assert "cpu_seconds" not in (tiny_teacher / "translator.json").read_text()

@@ -1,0 +1,230 @@
+"""Mixed precision: every trained layer and every whole step against fp32, on whatever device runs the tests.
+
+``pytest -s tests/teachers/test_precision.py`` prints the worst relative error of each kind of layer.
+"""
+
+import copy
+from collections import defaultdict
+
+import pytest
+import torch
+from torch.nn.utils import parametrize
+
+from slimvid.compress.fast_vid2vid import STKD
+from slimvid.compress.fast_vid2vid import Options as FastOptions
+from slimvid.compress.frozen import FrozenTeacher
+from slimvid.compress.shortcut import Options as ShortcutOptions
+from slimvid.compress.shortcut import ShortcutTraining
+from slimvid.compress.uniform import OutputDistillation
+from slimvid.data.store import PreparedTask
+from slimvid.nets import build, shortcut
+from slimvid.nets.shortcut import AdaBD
+from slimvid.runtime import COMPARED, Runtime, layer_kinds
+from slimvid.teachers import recyclegan, vid2vid
+from slimvid.teachers.finish import seed_weights
+
+DEVICES = [
+    "cpu",
+    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")),
+]
+TRAININGS = (
+    *("vid2vid", "vid2vid batch norm", "recyclegan", "uniform", "fast_vid2vid"),
+    *("shortcut vid2vid", "shortcut vid2vid raw", "shortcut recyclegan"),
+)
+LAYER_ERROR, COSINE = 0.03, 0.95
+
+
+@pytest.fixture(scope="module")
+def teachers(tiny_task, looks_task, tiny_settings, recyclegan_settings, cpu, tmp_path_factory):
+    """Originals at the default profile's widths, of one step; settings, store and artifact by kind."""
+    root = tmp_path_factory.mktemp("originals")
+    wide = {"width": 16, "disc_width": 16, "iterations": 1}
+    composite = tiny_settings.model_copy(update={**wide, "norm": "instance"})
+    cyclic = recyclegan_settings.model_copy(update=wide)
+    for module, settings, prepared in ((vid2vid, composite, tiny_task), (recyclegan, cyclic, looks_task)):
+        out = root / settings.teacher
+        module.train(task="t", settings=settings, seed=0, prepared=prepared, out=out, runtime=cpu)
+    return {
+        "vid2vid": (composite, PreparedTask(tiny_task), root / "vid2vid"),
+        "recyclegan": (cyclic, PreparedTask(looks_task), root / "recyclegan"),
+    }
+
+
+def training(name: str, teachers, runtime: Runtime):
+    """A training as its teacher or method sets it up, from seeded weights."""
+    method, _, rest = name.partition(" ")
+    kind = "recyclegan" if "recyclegan" in name else "vid2vid"
+    settings, data, below = teachers[kind]
+    module = recyclegan if kind == "recyclegan" else vid2vid
+    made = recyclegan.RecycleGANTraining if kind == "recyclegan" else vid2vid.Vid2VidTraining
+    if "batch norm" in name:
+        settings = settings.model_copy(update={"norm": "batch"})
+    common = {"settings": settings, "data": data, "seed": 0, "runtime": runtime}
+    condition = data.meta.condition
+    if method == kind:
+        seed_weights(0)
+        return made(generator=build(module.generator_spec(settings, condition)), **common)
+    teacher = FrozenTeacher(below, data, runtime)
+    if method == "shortcut":
+        options = ShortcutOptions(start="fitted", decode="raw" if "raw" in rest else None)
+        seed_weights(0)
+        net = build(options.spec(teacher.source.spec))
+        return ShortcutTraining(teacher=teacher, net=net, options=options, interval=3, **common)
+    if method == "uniform":
+        changes, distiller = {"width": 8}, OutputDistillation(teacher, weight=10)
+    else:
+        changes = {"decomposed": True, "low_demand": True}
+        distiller = STKD(FastOptions(), teacher, vgg=None, spatial_until=0)
+    seed_weights(0)
+    generator = build(module.generator_spec(settings, condition, **changes))
+    return made(generator=generator, distiller=distiller, **common)
+
+
+def runtime(device: str, precision: str) -> Runtime:
+    return Runtime(device=device, precision=precision, threads=1)
+
+
+def captured(step, modules, monkeypatch):
+    """Layers with weights and the inputs that one step in bf16 gives them, one of each kind and shape."""
+    found = {}
+
+    def hook(layer, args, _):
+        shapes = tuple((tuple(x.shape), x.dtype) for x in args)
+        found.setdefault(
+            (layer.extra_repr(), parametrize.type_before_parametrizations(layer), shapes), (layer, args)
+        )
+
+    def spread(features, weight):
+        found.setdefault(("coarse", shortcut.ShortcutBlock, tuple(features.shape)), (weight, (features,)))
+        return plain(features, weight)
+
+    plain = shortcut.spread
+    monkeypatch.setattr(shortcut, "spread", spread)
+    layers = [
+        m
+        for net in modules
+        for m in net.modules()
+        if m._parameters and not isinstance(m, shortcut.ShortcutBlock)
+    ]
+    handles = [
+        m.register_forward_hook(hook) for m in layers if not isinstance(m, parametrize.ParametrizationList)
+    ]
+    step(0)
+    for handle in handles:
+        handle.remove()
+    monkeypatch.undo()
+    return [(key[1].__name__, layer, args) for key, (layer, args) in found.items()]
+
+
+def gradients(call, weights, args, precision):
+    """Gradients of ``call(*args)`` for a fixed random gradient of its output, in weights and in args."""
+    args = [
+        x.detach().to(x.dtype if precision.precision == "bf16" else torch.float32).requires_grad_()
+        for x in args
+    ]
+    with precision.autocast():
+        out = call(*args)
+    g = torch.randn(out.shape, generator=torch.Generator().manual_seed(1)).to(out.device, out.dtype)
+    return [x.float() for x in torch.autograd.grad(out, [*weights, *args], g)]
+
+
+def relative(a, b):
+    return float((a - b).norm() / b.norm().clamp(min=1e-12))
+
+
+def layer_errors(layer, args, device):
+    """Largest relative error of the gradients in bf16; infinite where one is not finite."""
+    calls = []
+    if isinstance(layer, torch.nn.Parameter):
+        weight = layer.detach().clone().requires_grad_()
+        calls.append((lambda x: shortcut.spread(x, weight), [weight], args))
+    else:
+        layer = copy.deepcopy(layer).requires_grad_().train()
+        weights = list(layer.parameters())
+        calls.append((layer, weights, args))
+        if isinstance(layer, AdaBD):
+            calls.append((layer.align, weights, args[1:3]))
+    worst = 0.0
+    for call, weights, given in calls:
+        exact, mixed = (gradients(call, weights, given, runtime(device, p)) for p in ("fp32", "bf16"))
+        errors = [
+            relative(m, e) if m.isfinite().all() else float("inf") for m, e in zip(mixed, exact, strict=True)
+        ]
+        # an offset's gradient is a difference of neighbouring pixels, which bf16 rounds: the step judges it
+        worst = max(worst, *errors[: len(weights)], errors[len(weights)])
+    return worst
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_every_trained_layers_gradients_in_bf16_are_those_of_fp32(teachers, device, monkeypatch):
+    worst, kinds = defaultdict(float), set()
+    for name in TRAININGS:
+        t = training(name, teachers, runtime(device, "bf16"))
+        trained = [t.net.block if n == "generator" and hasattr(t, "net") else m for n, m in t.modules.items()]
+        kinds |= layer_kinds(trained)
+        for kind, layer, args in captured(t.step, trained, monkeypatch):
+            worst[kind] = max(worst[kind], layer_errors(layer, args, device))
+            assert worst[kind] < LAYER_ERROR, (name, kind, layer, [x.shape for x in args])
+    print("\nworst relative error of a gradient in bf16 on", device)
+    for kind, error in sorted(worst.items()):
+        print(f"  {kind:16} {error:.4f}")
+    assert set(worst) == kinds
+    if device == "cpu":  # what `auto` may use is what was compared here, no more
+        assert kinds == COMPARED["cpu"]
+
+
+def accumulated(t):
+    """The gradient of every network summed over the updates of one step, weights left as they are."""
+    total = {name: [torch.zeros_like(p) for p in m.parameters()] for name, m in t.modules.items()}
+    for optimiser in t.optimisers.values():
+        optimiser.step = lambda: None
+    zero = next(iter(t.optimisers.values())).zero_grad
+
+    def collect(set_to_none=True):
+        for name, module in t.modules.items():
+            for slot, p in zip(total[name], module.parameters(), strict=True):
+                if p.grad is not None:
+                    slot += p.grad
+        zero(set_to_none=set_to_none)
+
+    next(iter(t.optimisers.values())).zero_grad = collect
+    losses = t.step(0)
+    collect()
+    return losses, {name: torch.cat([g.flatten() for g in grads]) for name, grads in total.items()}
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", TRAININGS)
+def test_a_whole_step_in_bf16_points_where_fp32_points(teachers, name, device):
+    exact, mixed = (accumulated(training(name, teachers, runtime(device, p))) for p in ("fp32", "bf16"))
+    assert all(torch.isfinite(v) for v in mixed[0].values())
+    for network, gradient in exact[1].items():
+        other = mixed[1][network]
+        assert other.isfinite().all() and gradient.abs().sum() > 0, network
+        cosine = float(torch.nn.functional.cosine_similarity(gradient, other, dim=0))
+        print(f"{name} {network} {cosine:.4f}")
+        assert cosine > COSINE, network
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_two_real_steps_in_bf16_leave_finite_weights(teachers, name):
+    t = training(name, teachers, runtime("cpu", "bf16"))
+    for index in range(2):
+        assert all(torch.isfinite(v) for v in t.step(index).values())
+    assert all(p.isfinite().all() for m in t.modules.values() for p in m.parameters())
+
+
+def test_auto_leaves_mixed_precision_where_a_layer_was_not_compared(caplog):
+    known, unknown = torch.nn.Conv2d(1, 1, 1), torch.nn.PReLU()
+    for module, automatic, left in ((known, True, False), (unknown, True, True), (unknown, False, False)):
+        chosen = Runtime(device="cpu", precision="bf16", threads=1, automatic=automatic)
+        chosen.settle([torch.nn.Sequential(module)])
+        assert (chosen.precision == "fp32") == left
+    lines = [r.message for r in caplog.records]
+    assert lines == ["mixed precision off: PReLU not compared with fp32 on cpu; fp32 from here"]
+
+
+def test_no_device_is_trusted_that_no_test_ran_on():
+    cuda = Runtime(device="cuda:0", precision="bf16", threads=1, automatic=True)
+    cuda.settle([torch.nn.Conv2d(1, 1, 1)])
+    assert cuda.precision == ("fp32" if not COMPARED["cuda"] else "bf16")
