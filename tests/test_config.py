@@ -18,6 +18,20 @@ def test_the_profiles_load(name):
     assert set(found.table1.tasks) == {"sketch2face", "segmentation2city", "pose2body"}
 
 
+@pytest.mark.parametrize("name", ["demo", "paper"])
+def test_the_free_baselines_stand_in_the_tables_that_compare_methods_on_video(name):
+    found = config.load(FOLDER / f"{name}.yaml")
+    free = {"held": "hold", "interpolated": "dis"}
+    for table in ("table1", "shortcut_v2v/table1", "shortcut_v2v/table2", "shortcut_v2v/figure3"):
+        tasks = found.tables[table].tasks
+        assert {(task, row) for task in tasks for row in free} <= set(found.rows_of(table)), table
+    for task in found.tasks:
+        for row, way in free.items():
+            plan = found.plan_of(task, row)
+            assert (plan.kind, plan.interval, plan.interpolation) == ("keyframes", 3, way)
+            assert found.recipes(task, row) == [("replan", {})]
+
+
 def test_a_later_file_overrides_and_a_task_overrides_the_teacher(tmp_path):
     over = {"teacher": {"iterations": 7}, "teacher_of": {"pose2body": {"width": 12}}}
     (tmp_path / "over.yaml").write_text(yaml.safe_dump(over))
@@ -162,6 +176,9 @@ def test_a_row_changes_by_kind_of_original_and_by_task(tmp_path):
     assert found.plan_of("sketch2face", "original").kind == "every_frame"
 
 
+EVERY_THIRD = {"kind": "keyframes", "strategy": "fixed", "interval": 3}
+
+
 def test_a_row_is_put_over_another_and_left_out_where_it_does_not_apply(tmp_path):
     found = _with_rows(tmp_path)
     assert found.teacher_row("short_twice") == "narrow" and found.teacher_row("narrow") == "original"
@@ -189,6 +206,20 @@ def test_a_row_is_put_over_another_and_left_out_where_it_does_not_apply(tmp_path
             "plan.kind: must be the row's own",
         ),
         ({"papers": {"shortcut_v2v": {"table1": {"tasks": ["x"]}}}}, "shortcut_v2v/table1.tasks names what"),
+        ({"methods": {"narrow": {"plan": {"interval": 3}}}}, "narrow.plan: .*interval belongs to the plan"),
+        (
+            {"methods": {"narrow": {"plan": {"kind": "keyframes", "interval": 3}}}},
+            "interval belongs to the plan `kind: keyframes, strategy: fixed`",
+        ),
+        (
+            {"methods": {"narrow": {"plan": {**EVERY_THIRD, "interval": 0}}}},
+            "narrow.plan.interval: Input should be greater",
+        ),
+        ({"methods": {"narrow": {"plan": {**EVERY_THIRD, "max_gap": 2}}}}, "give interval or max_gap"),
+        (
+            {"methods": {"narrow": {"plan": {**EVERY_THIRD, "interpolation": "hold", "timing": "official"}}}},
+            "timing official mis-times an interpolation",
+        ),
     ],
 )
 def test_mistakes_in_rows_are_named(change, message, tmp_path):

@@ -156,7 +156,12 @@ class PlanSettings(Section):
     strategy: Literal["motion", "fixed", "random"] = Field("motion", description="how key-frames are chosen")
     window: int = Field(3, ge=1, description="smoothing window of the motion curve (Fast-Vid2Vid: 3)")
     max_gap: int | None = Field(None, ge=1, description="never further apart than this; none: no cap")
-    interpolation: Literal["mci", "linear", "dis"] = "mci"
+    interval: int | None = Field(
+        None, ge=1, description="strategy fixed: every n-th frame; none: as many as `motion` would choose"
+    )
+    interpolation: Literal["mci", "linear", "dis", "hold"] = Field(
+        "mci", description="what lies between key-frames; hold: each is shown until the next"
+    )
     timing: Literal["exact", "official"] = Field(
         "exact", description="true time stamps, or the release's mis-timing for the record"
     )
@@ -174,6 +179,18 @@ class PlanSettings(Section):
     def is_adaptive(self) -> bool:
         """Whether a budget, not the interval, says when a reference is renewed."""
         return self.budget_macs_g is not None or self.budget_interval is not None
+
+    @model_validator(mode="after")
+    def _every_nth(self) -> "PlanSettings":
+        if self.interval is not None and (self.kind, self.strategy) != ("keyframes", "fixed"):
+            raise ValueError("interval belongs to the plan `kind: keyframes, strategy: fixed`")
+        if self.interval is not None and self.max_gap is not None:
+            raise ValueError("give interval or max_gap, not both")
+        if self.interpolation == "hold" and self.timing == "official":
+            raise ValueError(
+                "timing official mis-times an interpolation; with `interpolation: hold` give exact"
+            )
+        return self
 
     @model_validator(mode="after")
     def _shortcut(self) -> "PlanSettings":

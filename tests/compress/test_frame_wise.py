@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 import torch
 
+import slimvid
 from slimvid.compress import compress
 from slimvid.compress.frozen import FrozenTeacher
-from slimvid.data.store import PreparedTask
+from slimvid.data.store import FrameArchive, PreparedTask
 from slimvid.errors import SlimvidError
-from slimvid.settings import MethodSettings
+from slimvid.infer.interpolate import interpolate
+from slimvid.infer.keyframes import select_keyframes
+from slimvid.infer.translate import translate
+from slimvid.measure.cost import measure_cost
+from slimvid.settings import MethodSettings, PlanSettings
 from slimvid.teachers.recyclegan import sample_unpaired, train
 
 
@@ -69,3 +74,42 @@ def test_uniform_narrows_it_and_learns_from_it(original, looks_task, recyclegan_
     import pyarrow.parquet as pq
 
     assert "distill" in pq.read_table(tmp_path / "curves.parquet").column_names
+
+
+@pytest.mark.parametrize(("way", "drawn"), [("hold", [0, 3, 6]), ("dis", [0, 3, 6, 7])])
+def test_every_third_frame_of_it_is_a_row_that_trains_nothing(
+    original, looks_task, recyclegan_settings, cpu, tmp_path, way, drawn
+):
+    plan = PlanSettings(kind="keyframes", strategy="fixed", interval=3, interpolation=way)
+    compress(
+        task="looks",
+        row="free",
+        settings=MethodSettings(method="replan", plan=plan),
+        teacher_settings=recyclegan_settings,
+        seed=0,
+        prepared=looks_task,
+        teacher=original,
+        out=tmp_path / "free",
+        runtime=cpu,
+    )
+    weights = [folder / "weights.safetensors" for folder in (original, tmp_path / "free")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+    keys, generated, whole = (tmp_path / name for name in ("keys.json", "g.arrow", "w.arrow"))
+    select_keyframes(looks_task, plan, keys)
+    translate(tmp_path / "free", looks_task, keys, generated, tmp_path / "full.json", device="cpu")
+    interpolate(generated, looks_task, plan, whole)
+    archive, data = FrameArchive(whole), PreparedTask(looks_task)
+    assert FrameArchive(generated).indices("c") == drawn and archive.indices("c") == list(range(8))
+    conditions = [data.condition("test", "c", i) for i in range(8)]
+    every = list(slimvid.load(original, device="cpu").stream(conditions))
+    assert all(np.array_equal(archive.frame("c", i), every[i]) for i in drawn)
+    if way == "hold":
+        assert np.array_equal(archive.frame("c", 7), every[6])  # the end of the clip
+
+    measure_cost(tmp_path / "free", looks_task, keys, tmp_path / "cost.json")
+    cost = json.loads((tmp_path / "cost.json").read_text())
+    full = cost["values"]["macs_g_per_generated_frame"]
+    assert cost["values"]["macs_g"] == pytest.approx(full * len(drawn) / 8)
+    assert cost["protocol"]["key_fraction"] == len(drawn) / 8
+    assert ("held" if way == "hold" else "DIS") in cost["protocol"]["interpolation"]

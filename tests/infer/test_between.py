@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from slimvid.infer.between import dis, hold, is_cut, linear
+from slimvid.infer.between import dis, hold, is_cut, linear, nearer
 
 
 def _texture(height=96, width=160, seed=0):
@@ -13,9 +13,15 @@ def _texture(height=96, width=160, seed=0):
     return np.uint8(np.clip(128 + smooth / smooth.std() * 25, 0, 255))
 
 
-def test_hold_takes_the_nearer_and_the_earlier_of_equals():
+def test_the_nearer_of_two_keys_and_the_earlier_of_equals():
     left, right = (4, np.zeros((2, 2, 3), np.uint8)), (8, np.ones((2, 2, 3), np.uint8))
-    assert [int(hold(left, right, t).max()) for t in range(4, 9)] == [0, 0, 0, 1, 1]
+    assert [int(nearer(left, right, t).max()) for t in range(4, 9)] == [0, 0, 0, 1, 1]
+
+
+def test_hold_shows_the_earlier_key_until_the_later_one():
+    left, right = (4, np.zeros((2, 2, 3), np.uint8)), (8, np.ones((2, 2, 3), np.uint8))
+    assert [int(frame.max()) for frame in hold(left, right)] == [0, 0, 0]
+    assert list(hold((4, left[1]), (5, right[1]))) == []
 
 
 def test_linear_is_a_blend_at_the_true_time():

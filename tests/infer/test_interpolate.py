@@ -39,6 +39,13 @@ def test_exact_keeps_every_key_and_holds_outside(mode):
     assert not np.array_equal(clip[5], keys[3])
 
 
+def test_held_keys_are_shown_until_the_next_and_to_the_end():
+    keys = _keys([2, 3, 7])
+    clip = interpolate_clip(keys, length=12, mode="hold")
+    shown = [2, 2, 2, 3, 3, 3, 3, 7, 7, 7, 7, 7]
+    assert all(np.array_equal(frame, keys[key]) for frame, key in zip(clip, shown, strict=True))
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_one_key_is_held(mode):
     keys = _keys([4])

@@ -7,6 +7,7 @@ import pytest
 
 from slimvid.errors import SlimvidError
 from slimvid.infer.keyframes import (
+    every_nth,
     fixed_keys,
     motion_curve,
     motion_keys,
@@ -177,3 +178,43 @@ def test_missing_store_is_named(tmp_path):
     with pytest.raises(SlimvidError, match="nowhere"):
         select_keyframes(tmp_path / "nowhere", _plan(), tmp_path / "keys.json")
     assert not (tmp_path / "keys.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("frames", "interval", "held", "interpolated"),
+    [
+        (10, 3, [0, 3, 6, 9], [0, 3, 6, 9]),
+        (11, 3, [0, 3, 6, 9], [0, 3, 6, 9, 10]),
+        (12, 3, [0, 3, 6, 9], [0, 3, 6, 9, 11]),
+        (4, 1, [0, 1, 2, 3], [0, 1, 2, 3]),
+        (4, 9, [0], [0, 3]),
+        (1, 3, [0], [0]),
+    ],
+)
+def test_an_interval_counts_frames_and_ends_on_one_where_frames_are_interpolated(
+    frames, interval, held, interpolated
+):
+    pictures = _pictures(range(frames))
+    plan = {"strategy": "fixed", "interval": interval}
+    assert select(pictures, _plan(**plan, interpolation="hold")) == held
+    for mode in ("dis", "mci", "linear"):
+        assert select(pictures, _plan(**plan, interpolation=mode)) == interpolated
+
+
+def test_frames_at_an_interval_come_as_they_are_known_and_given_ones_with_them():
+    read = []
+    plan = _plan(strategy="fixed", interval=4, interpolation="dis")
+    found = every_nth((read.append(i) or i for i in range(10)), plan, given=2)
+    assert [(next(found), len(read)) for _ in range(4)] == [
+        ((0, 0), 1),
+        ((1, 1), 2),
+        ((4, 4), 5),
+        ((8, 8), 9),
+    ]
+    assert list(found) == [(9, 9)]
+    assert list(every_nth([], plan)) == []
+
+
+def test_an_interval_over_no_frames_is_named():
+    with pytest.raises(SlimvidError, match="clip 'none': has no frames"):
+        select([], _plan(strategy="fixed", interval=3), clip_name="none")

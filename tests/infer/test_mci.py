@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from slimvid.infer.mci import mci
+from slimvid.infer.mci import block_size, mci
 
 KEYS = [0, 2, 5, 6, 10, 12, 16]  # uneven on purpose
 
@@ -54,6 +54,41 @@ def test_narrow_frames_do_not_depend_on_what_lies_beside_them_in_memory(size):
         runs.add(b"".join(frame.tobytes() for frame in mci(keys)))
         del litter
     assert len(runs) == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "block"),
+    [
+        ((512, 512), 16),
+        ((512, 448), 16),
+        ((256, 512), 16),
+        ((128, 128), 16),
+        ((127, 500), 8),
+        ((64, 96), 8),
+        ((63, 63), 4),
+        ((8, 40), 4),
+    ],
+)
+def test_blocks_follow_the_frame_and_are_ffmpegs_at_the_papers_sizes(size, block):
+    assert block_size(*size) == block
+
+
+def test_a_small_frame_moves_in_parts_that_a_block_of_16_cannot_tell_apart():
+    """Four 8-pixel squares of a 64-pixel frame, each going its own way."""
+    rng = np.random.default_rng(0)
+    squares = rng.integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
+    ways = ((1, 0), (-1, 0), (0, 1), (0, -1))
+
+    def scene(t):
+        frame = np.full((64, 64, 3), 90, np.uint8)
+        for k, (down, right) in enumerate(ways):
+            y, x = 20 + 12 * (k // 2) + down * t, 20 + 12 * (k % 2) + right * t
+            frame[y : y + 8, x : x + 8] = squares[k]
+        return frame
+
+    frames = list(mci((t, scene(t)) for t in (0, 2, 4, 6)))
+    errors = [np.abs(frames[t].astype(int) - scene(t)).mean() for t in (1, 3, 5)]
+    assert np.mean(errors) < 2  # in blocks of 16: 3.3 grey levels
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5])

@@ -8,6 +8,8 @@ from slimvid import artifact
 from slimvid.data.store import FrameArchive, PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.files import write_json
+from slimvid.infer.interpolate import interpolate
+from slimvid.infer.keyframes import select_keyframes
 from slimvid.infer.translate import translate
 from slimvid.infer.translator import with_given
 
@@ -55,6 +57,48 @@ def test_keyframes_plan_gives_every_frame_and_draws_few(replanned, conditions):
     t.net.register_forward_hook(lambda *a: calls.append(1))
     frames = list(t.stream(conditions))
     assert len(frames) == 10 and 2 <= len(calls) < 10
+
+
+def nth(n, **plan):
+    return {"kind": "keyframes", "strategy": "fixed", "interval": n, **plan}
+
+
+@pytest.mark.parametrize(("mode", "ahead"), [("hold", 0), ("linear", 2), ("dis", 2)])
+def test_key_frames_at_an_interval_stream_as_they_come(replanned, conditions, mode, ahead):
+    t = slimvid.load(replanned(**nth(3, interpolation=mode)), device="cpu")
+    read, calls = [], []
+    t.net.register_forward_hook(lambda *a: calls.append(len(read)))
+    source = (read.append(i) or c for i, c in enumerate([*conditions, *conditions[:1]]))
+    for index, _ in enumerate(t.stream(source)):
+        assert len(read) <= index + 1 + ahead
+    assert index == 10
+    assert calls == ([1, 4, 7, 10] if mode == "hold" else [1, 4, 7, 10, 11])
+
+
+def test_held_frames_are_those_of_the_frame_drawn_last(replanned, conditions):
+    t = slimvid.load(replanned(**nth(4, interpolation="hold")), device="cpu")
+    drawn = list(t.draw(conditions[::4]))  # the network's own previous frames are four apart, too
+    for index, frame in enumerate(t.stream(conditions)):
+        assert np.array_equal(frame, drawn[index // 4])
+    assert index == 9
+
+
+@pytest.mark.parametrize("first", ["zero", "real"])
+@pytest.mark.parametrize("mode", ["hold", "dis", "mci"])
+def test_a_stream_at_an_interval_is_what_the_steps_write(
+    replanned, conditions, tiny_task, tmp_path, mode, first
+):
+    path = replanned(**nth(4, interpolation=mode), first=first)
+    t = slimvid.load(path, device="cpu")
+    keys, generated, whole = (tmp_path / name for name in ("keys.json", "g.arrow", "w.arrow"))
+    select_keyframes(tiny_task, t.plan, keys)
+    translate(path, tiny_task, keys, generated, tmp_path / "full.json", device="cpu")
+    interpolate(generated, tiny_task, t.plan, whole)
+    given = [PreparedTask(tiny_task).frame("test", "test0", i) for i in range(t.given)]
+    archive = FrameArchive(whole)
+    streamed = list(t.stream(conditions, first_frames=given))
+    assert len(streamed) == len(archive.indices("test0")) == 10
+    assert all(np.array_equal(archive.frame("test0", i), frame) for i, frame in enumerate(streamed))
 
 
 def test_given_first_frames_come_out_unchanged(replanned, conditions, tiny_task):
@@ -119,6 +163,13 @@ def test_cost_of_key_frames_needs_their_share(replanned):
     with pytest.raises(SlimvidError, match="key_fraction"):
         t.cost(height=32, width=32)
     assert t.cost(height=32, width=32, key_fraction=0.25).key_fraction == 0.25
+
+
+def test_cost_of_an_interval_is_that_of_a_long_clip_unless_the_share_is_given(replanned):
+    t = slimvid.load(replanned(**nth(4, interpolation="hold")), device="cpu")
+    cost = t.cost(height=32, width=32)
+    assert cost.macs == pytest.approx(cost.macs_per_generated_frame / 4)
+    assert t.cost(height=32, width=32, key_fraction=0.3).key_fraction == 0.3
 
 
 def test_given_indices_join_the_keys():

@@ -70,6 +70,10 @@ def test_a_shortcut_translator_is_counted_over_the_papers_interval(monkeypatch):
     assert mixed.macs_g_thop < full.macs_g_thop and mixed.params_m > full.params_m
 
 
+def test_the_original_under_another_plan_costs_there_what_it_costs():
+    assert paper_scale("viper2city", "replan") == paper_scale("viper2city", "original")
+
+
 def test_tasks_without_a_paper_size_have_no_cost_there():
     assert paper_scale("horse2zebra", "original") is None
 

@@ -142,6 +142,7 @@ def test_more_bad_config_strings():
         (SpadeGenerator, {"blocks": ((4, 4, 5, 4),) * 7}, "block 0 gives 5"),
         (SpadeGenerator, {"blocks": ((4, 4, 5, 4), *((5, 4, 5, 4),) * 6)}, "must keep"),
         (InceptionSpadeGenerator, {"blocks": ((4, 5, (1,) * 6, (1,) * 6),) * 7}, "block 0 gives 5"),
+        (InceptionSpadeGenerator, inception_spade_spec(6, activation="elu"), "'elu' is unknown; choose relu"),
     ],
 )
 def test_architectures_that_cannot_be(cls, arguments, says):

@@ -297,3 +297,15 @@ def test_declared_tables_are_printed_somewhere():
 )
 def test_shortcut_plans_say_their_interval(plan, label):
     assert plan_label(PlanSettings(kind="shortcut", **plan)) == label
+
+
+@pytest.mark.parametrize(
+    ("plan", "label"),
+    [
+        ({}, "keyframes+mci"),
+        ({"strategy": "fixed", "interpolation": "linear"}, "keyframes(fixed)+linear"),
+        ({"strategy": "fixed", "interval": 3, "interpolation": "hold"}, "keyframes(3)+hold"),
+    ],
+)
+def test_key_frame_plans_say_how_frames_are_chosen_and_what_lies_between(plan, label):
+    assert plan_label(PlanSettings(kind="keyframes", **plan)) == label

@@ -11,6 +11,7 @@ from slimvid.data.store import PreparedTask, write_frames
 from slimvid.errors import SlimvidError
 from slimvid.report import strips
 from slimvid.report.video_grid import write_comparison_video
+from slimvid.settings import PlanSettings
 
 
 @pytest.fixture
@@ -20,6 +21,10 @@ def run(tmp_path):
 
 def rows(run):
     return [("original", run["original"]), ("fast_vid2vid", run["fast_vid2vid"])]
+
+
+def marks(run):
+    return {"interpolated": {"fast_vid2vid": run["keyframes"]}}
 
 
 def picture(path):
@@ -52,11 +57,11 @@ def test_a_strip_shows_the_same_frames_in_every_row(run):
 
 def test_cells_are_enlarged_by_whole_pixels_and_key_frames_marked(run, tmp_path):
     out = tmp_path / "strip.png"
-    strips.write_strip(run["prepared"], rows(run), out, key_frames={"fast_vid2vid": run["keyframes"]})
+    strips.write_strip(run["prepared"], rows(run), out, marks=marks(run))
     image = picture(out)
     assert image.shape[0] > 4 * 128 and image.shape[1] > 8 * 128
     bars = (image == strips.KEY).all(axis=2)
-    strip = strips.gather(run["prepared"], rows(run), key_frames={"fast_vid2vid": run["keyframes"]})
+    strip = strips.gather(run["prepared"], rows(run), marks=marks(run))
     marked = [i for i in strip.indices if i in {0, 4, 11}]
     widths = bars[: -2 * strips.NORMAL].sum(axis=1)
     assert marked and widths.max() == 128 * len(marked)
@@ -85,20 +90,29 @@ def test_cells_of_other_bounds():
 
 
 def test_the_legend_says_what_the_other_frames_are(run):
-    def legend(**marks):
-        found = {kind: dict.fromkeys(labels, run["keyframes"]) for kind, labels in marks.items()}
-        return strips.gather(run["prepared"], rows(run), **found).legend
+    def legend(kinds):
+        found = {kind: dict.fromkeys(labels, run["keyframes"]) for kind, labels in kinds.items()}
+        return strips.gather(run["prepared"], rows(run), marks=found).legend
 
     drawn = "drawn by the whole network; the others of its row are "
-    assert legend() == ""
-    assert legend(key_frames=["fast_vid2vid"]) == drawn + "interpolated"
-    assert legend(references=["a", "b"]) == drawn + "shortcut frames"
-    both = drawn + "interpolated (fast_vid2vid) or shortcut frames (shortcut, half)"
-    assert legend(key_frames=["fast_vid2vid"], references=["shortcut", "half"]) == both
+    assert legend({}) == ""
+    assert legend({"interpolated": ["fast_vid2vid"]}) == drawn + "interpolated"
+    assert legend({"shortcut frames": ["a", "b"]}) == drawn + "shortcut frames"
+    both = drawn + "held (a) or shortcut frames (shortcut, half)"
+    assert legend({"held": ["a"], "shortcut frames": ["shortcut", "half"]}) == both
+
+
+def test_what_other_frames_a_plan_has():
+    assert strips.others(PlanSettings()) == ""
+    assert strips.others(PlanSettings(kind="shortcut", max_interval=3)) == "shortcut frames"
+    assert strips.others(PlanSettings(kind="keyframes")) == "interpolated"
+    assert strips.others(PlanSettings(kind="keyframes", interpolation="hold")) == "held"
 
 
 def test_references_of_a_shortcut_are_marked(run):
-    strip = strips.gather(run["prepared"], rows(run), references={"original": run["keyframes"]})
+    strip = strips.gather(
+        run["prepared"], rows(run), marks={"shortcut frames": {"original": run["keyframes"]}}
+    )
     bars = (np.asarray(strips.draw(strip)) == strips.KEY).all(axis=2)
     marked = [i for i in strip.indices if i in {0, 4, 11}]
     assert marked and bars[: -2 * strips.NORMAL].sum(axis=1).max() == 128 * len(marked)
@@ -121,11 +135,10 @@ def test_long_names_go_on_below(run, name):
 
 def test_a_long_legend_is_broken_within_the_picture(run):
     key_frames = {f"a_row_with_quite_a_long_name_{i}": run["keyframes"] for i in range(9)}
-    strip = strips.gather(
-        run["prepared"], rows(run), key_frames=key_frames, references={"b": run["keyframes"]}
-    )
+    few = {"shortcut frames": {"b": run["keyframes"]}}
+    strip = strips.gather(run["prepared"], rows(run), marks={"interpolated": key_frames, **few})
     picture = strips.draw(strip)
-    plain = strips.draw(strips.gather(run["prepared"], rows(run), references={"b": run["keyframes"]}))
+    plain = strips.draw(strips.gather(run["prepared"], rows(run), marks=few))
     assert picture.width == plain.width and picture.height > plain.height
     room = picture.width - 2 * strips.PAD
     assert all(strips.text_width(t, 13) <= room for t in strips.wrap(strip.legend, room, 13))
@@ -144,8 +157,7 @@ def test_a_missing_or_short_archive_is_named(run, tmp_path):
 def test_key_frames_of_another_clip_are_refused(run, tmp_path):
     run["keyframes"].write_text(json.dumps({"clips": {"still": [0]}}))
     with pytest.raises(SlimvidError, match=r"keyframes\.json: has no clip moving"):
-        key_frames = {"fast_vid2vid": run["keyframes"]}
-        strips.write_strip(run["prepared"], rows(run), tmp_path / "s.png", key_frames=key_frames)
+        strips.write_strip(run["prepared"], rows(run), tmp_path / "s.png", marks=marks(run))
 
 
 def test_a_side_by_side_clip_decodes_to_every_frame(run, tmp_path):

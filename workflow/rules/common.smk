@@ -130,7 +130,9 @@ def below_input(wildcards):
 
 def plan_reads(wildcards):
     plan = SETTINGS.plan_of(wildcards.task, wildcards.method)
-    return plan.model_dump(include={"kind", "strategy", "window", "max_gap"})
+    read = {"kind", "strategy", "window", "max_gap", "interval"}
+    held = plan.interpolation == "hold"  # then the last frame need not be a key-frame
+    return {**plan.model_dump(include=read), "held": held}
 
 
 def interpolation_reads(wildcards):

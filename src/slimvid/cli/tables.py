@@ -31,23 +31,17 @@ bench_app = typer.Typer(help="Speed of the papers' networks, timed without train
 def strip(task: Task, table: Table = "table1", config: ConfigFiles = None, log: LogFile = None) -> None:
     """Draw a task's picture strip: condition, every row of a table, truth."""
     with job(config, log) as settings:
-        from slimvid.report.strips import write_strip
+        from slimvid.report.strips import others, write_strip
 
         seed = settings.seeds[0]
         methods = rows_of(settings, table, task)
         rows = [(m, frames(settings, task, m, seed)) for m in methods]
-        kinds = {m: plan(settings, task, m).kind for m in methods}
-        marks = {
-            kind: {m: drawn(settings, task, m, seed) for m in methods if kinds[m] == kind}
-            for kind in ("keyframes", "shortcut")
-        }
-        write_strip(
-            paths.prepared(task),
-            rows,
-            paths.strip(task, table),
-            key_frames=marks["keyframes"],
-            references=marks["shortcut"],
-        )
+        marks: dict[str, dict[str, Path]] = {}
+        for m in methods:
+            kind, file = others(plan(settings, task, m)), drawn(settings, task, m, seed)
+            if file is not None:
+                marks.setdefault(kind, {})[m] = file
+        write_strip(paths.prepared(task), rows, paths.strip(task, table), marks=marks)
 
 
 @app.command()

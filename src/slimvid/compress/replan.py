@@ -1,7 +1,9 @@
 """The same network under another plan: nothing is trained.
 
 With ``over: <row>`` that row's artifact is written anew with this row's plan: another interval of a Shortcut
-block, a budget in place of it, other key-frames or another interpolation for Fast-Vid2Vid's student.
+block, a budget in place of it, other key-frames or another interpolation for Fast-Vid2Vid's student. Without
+``over`` the original walks anew: its every n-th frame, held or interpolated, is what any method that skips
+frames has to beat.
 """
 
 import shutil

@@ -19,13 +19,21 @@ def is_cut(left: np.ndarray, right: np.ndarray) -> bool:
     return bool(cv2.absdiff(left, right).mean() > CUT)
 
 
-def hold(left: Key, right: Key, index: int) -> np.ndarray:
+def nearer(left: Key, right: Key, index: int) -> np.ndarray:
     """The nearer of two key-frames, the earlier one when the distances are equal."""
     return left[1] if index - left[0] <= right[0] - index else right[1]
 
 
+def hold(left: Key, right: Key) -> Iterator[np.ndarray]:
+    """Show the earlier key-frame until the later one: causal, for it asks nothing of what comes.
+
+    Yields uint8 [H, W, 3] for each index between the two.
+    """
+    yield from (left[1] for _ in range(left[0] + 1, right[0]))
+
+
 def linear(left: Key, right: Key) -> Iterator[np.ndarray]:
-    """Blend two key-frames at the true time of each frame between them; hold across a cut.
+    """Blend two key-frames at the true time of each frame between them; the nearer across a cut.
 
     The baseline of the paper's Table 3. Yields uint8 [H, W, 3] for each index between the two.
     """
@@ -34,11 +42,11 @@ def linear(left: Key, right: Key) -> Iterator[np.ndarray]:
     cut = is_cut(left[1], right[1])
     for index in range(left[0] + 1, right[0]):
         share = (index - left[0]) / (right[0] - left[0])
-        yield hold(left, right, index) if cut else cv2.addWeighted(left[1], 1 - share, right[1], share, 0)
+        yield nearer(left, right, index) if cut else cv2.addWeighted(left[1], 1 - share, right[1], share, 0)
 
 
 def dis(left: Key, right: Key) -> Iterator[np.ndarray]:
-    """Warp both key-frames to each frame's true time along DIS flow, then blend; hold across a cut.
+    """Warp both key-frames to each frame's true time along DIS flow, then blend; the nearer across a cut.
 
     DIS (Kroeger et al. 2016), preset fast, in both directions. The flow from the moment t back to its two
     references is combined from both as in Super SloMo (Jiang et al. 2018, equation 4), without its network.
@@ -49,7 +57,7 @@ def dis(left: Key, right: Key) -> Iterator[np.ndarray]:
     if right[0] - left[0] < 2:
         return
     if is_cut(left[1], right[1]):
-        yield from (hold(left, right, index) for index in range(left[0] + 1, right[0]))
+        yield from (nearer(left, right, index) for index in range(left[0] + 1, right[0]))
         return
     height, width = left[1].shape[:2]
     grey = [cv2.cvtColor(_padded(key[1]), cv2.COLOR_RGB2GRAY) for key in (left, right)]

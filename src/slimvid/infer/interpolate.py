@@ -11,14 +11,14 @@ from typing import Literal
 import numpy as np
 
 from slimvid.errors import SlimvidError
-from slimvid.infer.between import Key, dis, linear
+from slimvid.infer.between import Key, dis, hold, linear
 from slimvid.infer.keyframes import clip_rng
 from slimvid.infer.mci import mci
 from slimvid.infer.official import official_schedule
 from slimvid.settings import PlanSettings
 
-Mode = Literal["mci", "linear", "dis"]
-_BETWEEN: dict[str, Callable[[Key, Key], Iterator[np.ndarray]]] = {"linear": linear, "dis": dis}
+Mode = Literal["mci", "linear", "dis", "hold"]
+_BETWEEN: dict[str, Callable[[Key, Key], Iterator[np.ndarray]]] = {"linear": linear, "dis": dis, "hold": hold}
 
 
 def interpolate_stream(
@@ -26,13 +26,14 @@ def interpolate_stream(
 ) -> Iterator[np.ndarray]:
     """Frames 0, 1, 2, … of a clip, each as soon as the key-frames pulled so far decide it.
 
-    ``linear`` and ``dis`` look ahead to the next key-frame, ``mci`` to the one after it. Key-frames come
-    out unchanged. Memory does not grow with the clip.
+    ``linear``, ``dis`` and ``hold`` (which here learns from it how long) look ahead to the next key-frame,
+    ``mci`` to the one after it. Key-frames come out unchanged. Memory does not grow with the clip.
 
     Args:
         keys: (index, uint8 [H, W, 3] RGB), indices rising from 0 or later; pulled one at a time.
         length: frames of the clip; the last key-frame is held up to it. None: the clip ends there.
-        mode: motion-compensated (the paper's), linear blend, or warp along DIS flow.
+        mode: motion-compensated (the paper's), linear blend, warp along DIS flow, or none: the key-frame
+            before is held.
 
     Yields:
         uint8 [H, W, 3] RGB.
@@ -41,7 +42,7 @@ def interpolate_stream(
         SlimvidError: no key-frame, indices that do not rise or leave the clip, or frames of several sizes.
     """
     if mode != "mci" and mode not in _BETWEEN:
-        raise SlimvidError(f"interpolation: {mode!r} is unknown; choose mci, linear or dis")
+        raise SlimvidError(f"interpolation: {mode!r} is unknown; choose mci, linear, dis or hold")
     first = last = None
     made = 0
 

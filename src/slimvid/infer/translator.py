@@ -121,18 +121,61 @@ class Translator:
     ) -> Iterator[np.ndarray]:
         """Translate a clip under the plan: one uint8 H x W x 3 RGB frame per condition, lazily.
 
-        ``every_frame`` and ``shortcut`` are causal: a frame comes out before the next condition is read.
-        ``keyframes`` reads the clip to its end first: a peak of its motion curve is known only against the
-        whole curve.
+        ``every_frame`` and ``shortcut`` are causal: a frame comes out before the next condition is read. So
+        are key-frames at an interval that are held; interpolated, a frame waits for the next key-frame, or
+        with ``mci`` for the one after it. Other ``keyframes`` read the clip to its end first: a peak of the
+        motion curve is known only against the whole curve.
         Arguments and errors as in ``draw``.
         """
         if self.plan.kind != "keyframes":
             yield from self.draw(conditions, first_frames=first_frames)
-            return
+        elif self.plan.interval is None:
+            yield from self._chosen(list(conditions), first_frames)
+        elif self.plan.interpolation == "hold":
+            yield from self._held(conditions, first_frames)
+        else:
+            yield from self._every_nth(conditions, first_frames)
+
+    def _held(
+        self, conditions: Iterable[np.ndarray], first_frames: Sequence[np.ndarray]
+    ) -> Iterator[np.ndarray]:
+        """Every n-th frame, shown until the next one is due."""
+        waiting: list[np.ndarray] = []
+
+        def one_by_one() -> Iterator[np.ndarray]:
+            while True:
+                yield waiting.pop()
+
+        drawn = self.draw(one_by_one(), first_frames=first_frames)
+        frame = None
+        for index, condition in enumerate(conditions):
+            if index % self.plan.interval == 0 or index < self.given:
+                waiting.append(condition)
+                frame = next(drawn)
+            yield frame
+
+    def _every_nth(
+        self, conditions: Iterable[np.ndarray], first_frames: Sequence[np.ndarray]
+    ) -> Iterator[np.ndarray]:
+        """Every n-th frame, and the frames between two as soon as both are there."""
+        from slimvid.infer.interpolate import interpolate_stream
+        from slimvid.infer.keyframes import every_nth
+
+        places: list[int] = []
+
+        def keys() -> Iterator[np.ndarray]:
+            for place, condition in every_nth(conditions, self.plan, given=self.given):
+                places.append(place)
+                yield condition
+
+        drawn = ((places.pop(), frame) for frame in self.draw(keys(), first_frames=first_frames))
+        yield from interpolate_stream(drawn, mode=self.plan.interpolation)
+
+    def _chosen(self, kept: Sequence[np.ndarray], first_frames: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+        """The key-frames that the whole clip's motion names, and the frames between them."""
         from slimvid.infer.interpolate import interpolate_clip, interpolate_stream
         from slimvid.infer.keyframes import select
 
-        kept = list(conditions)
         chosen = select((self.condition.picture(c) for c in kept), self.plan)
         keys = with_given(chosen, self.given)
         drawn = zip(keys, self.draw((kept[i] for i in keys), first_frames=first_frames), strict=True)
@@ -147,7 +190,8 @@ class Translator:
 
         Args:
             key_fraction: share of a clip's frames that a ``keyframes`` plan draws. It depends on the clip:
-                the key-frame file of a run gives it (``fraction``).
+                the key-frame file of a run gives it (``fraction``). None with an ``interval``: that of a long
+                clip.
 
         Raises:
             SlimvidError: a plan of key-frames without its share.
@@ -159,6 +203,8 @@ class Translator:
             from slimvid.infer.shortcut import full_share
 
             return cost.shortcut_cost(self._plain(), **size, share=partial(full_share, self.plan))
+        if key_fraction is None and self.plan.interval is not None:
+            key_fraction = 1 / self.plan.interval
         if key_fraction is None and self.plan.kind == "keyframes":
             raise SlimvidError(
                 "key_fraction: the cost of a plan of key-frames depends on their share of the clip; give it "

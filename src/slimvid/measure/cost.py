@@ -21,6 +21,7 @@ INTERPOLATION = {
     "mci": "motion-compensated interpolation (block matching) multiplies no weights: 0 MACs; see latency",
     "dis": "DIS optical flow and warping multiply no weights: 0 MACs; see latency",
     "linear": "linear blending multiplies no weights: 0 MACs; see latency",
+    "hold": "none: a key-frame is held until the next",
 }
 
 

@@ -30,7 +30,11 @@ class PatchDiscriminator(nn.Module):
 
 
 class MultiScaleDiscriminator(nn.Module):
-    """The same PatchGAN with own weights at each of ``scales`` sizes, each half the one before."""
+    """The same PatchGAN with own weights at each of ``scales`` sizes, each half the one before.
+
+    Every scale has ``width``, as in the paper. The release doubles the width from each scale to the next
+    coarser one, up to 64: the same at its own width of 64 and at one scale, less here otherwise.
+    """
 
     def __init__(self, in_channels: int, width: int = 64, *, scales: int = 2):
         super().__init__()

@@ -19,6 +19,19 @@ KERNELS = (1, 3, 5)
 BRANCHES = 2 * len(KERNELS)  # conventional 1, 3, 5, then depthwise 1, 3, 5
 REDUCTION = 6  # a teacher's branch has a sixth of the block's channels
 Padding = Literal["reflect", "zeros"]
+Activation = Literal["relu", "leaky_relu"]
+
+
+def activation_layer(kind: Activation) -> nn.Module:
+    """One activation: ReLU, or LeakyReLU with torch's slope of 0.01 (the release names none).
+
+    Raises:
+        SlimvidError: another kind.
+    """
+    made = {"relu": nn.ReLU, "leaky_relu": nn.LeakyReLU}
+    if kind not in made:
+        raise SlimvidError(f"activation: {kind!r} is unknown; choose {' or '.join(made)}")
+    return made[kind](inplace=True)
 
 
 def _conv(a: int, b: int, kernel: int, padding: Padding, bias: bool, groups: int = 1) -> list[nn.Module]:
@@ -29,12 +42,20 @@ def _conv(a: int, b: int, kernel: int, padding: Padding, bias: bool, groups: int
 
 
 def conventional_branch(
-    fin: int, width: int, fout: int, kernel: int, norm: Norm, *, padding: Padding, bias: bool
+    fin: int,
+    width: int,
+    fout: int,
+    kernel: int,
+    norm: Norm,
+    *,
+    padding: Padding,
+    bias: bool,
+    activation: Activation = "relu",
 ) -> nn.Sequential:
-    """Conv k to ``width``, norm, ReLU, Conv k to ``fout``."""
+    """Conv k to ``width``, norm, activation, Conv k to ``fout``."""
     first = _conv(fin, width, kernel, padding, bias)
     second = _conv(width, fout, kernel, padding, bias)
-    return nn.Sequential(*first, norm_layer(norm, width), nn.ReLU(True), *second)
+    return nn.Sequential(*first, norm_layer(norm, width), activation_layer(activation), *second)
 
 
 def depthwise_branch(
@@ -46,16 +67,17 @@ def depthwise_branch(
     *,
     padding: Padding,
     bias: bool,
+    activation: Activation = "relu",
     second_norm: Norm | None = None,
 ) -> nn.Sequential:
-    """Conv1 to ``width``, norm, ReLU, depthwise k, norm, ReLU, Conv1 to ``fout``."""
+    """Conv1 to ``width``, norm, activation, depthwise k, norm, activation, Conv1 to ``fout``."""
     return nn.Sequential(
         nn.Conv2d(fin, width, 1, bias=bias),
         norm_layer(norm, width),
-        nn.ReLU(True),
+        activation_layer(activation),
         *_conv(width, width, kernel, padding, bias, groups=width),
         norm_layer(second_norm or norm, width),
-        nn.ReLU(True),
+        activation_layer(activation),
         nn.Conv2d(width, fout, 1, bias=bias),
     )
 
@@ -80,10 +102,11 @@ def branches(
     *,
     padding: Padding,
     bias: bool,
+    activation: Activation = "relu",
     second_norm: Norm | None = None,
 ) -> nn.ModuleList:
     """The branches of one block that have any channels: conventional 1, 3, 5, depthwise 1, 3, 5."""
-    how = {"padding": padding, "bias": bias}
+    how = {"padding": padding, "bias": bias, "activation": activation}
     out = []
     for i, (width, kernel) in enumerate(zip(widths, KERNELS * 2, strict=True)):
         if width == 0:

@@ -9,7 +9,14 @@ from torch import Tensor, nn
 
 from slimvid.nets.blocks import norm_layer
 from slimvid.nets.checks import check_chain, check_length, check_widths
-from slimvid.nets.inception import BRANCHES, REDUCTION, branches, check_branches
+from slimvid.nets.inception import (
+    BRANCHES,
+    REDUCTION,
+    Activation,
+    activation_layer,
+    branches,
+    check_branches,
+)
 from slimvid.nets.spade import BLOCKS, STREAM, SpadePyramid, initialise_xavier
 
 HIDDEN = 128  # of GauGAN's SPADE; an inception SPADE's branches have a sixth of it
@@ -25,7 +32,10 @@ class InceptionBlockWidths(NamedTuple):
 
 
 class InceptionSpade(nn.Module):
-    """norm(x) * (1 + gamma) + beta, where the branches' sum over the label map is gamma and beta stacked."""
+    """norm(x) * (1 + gamma) + beta, where the branches' sum over the label map is gamma and beta stacked.
+
+    These branches have ReLU, whatever the block around them has (release).
+    """
 
     def __init__(self, channels: int, condition_channels: int, widths: Sequence[int]):
         super().__init__()
@@ -44,19 +54,17 @@ class InceptionSpade(nn.Module):
 
 
 class InceptionSpadeBlock(nn.Module):
-    """Branches over LeakyReLU(SPADE(x)), plus x, or plus Conv1(norm(x)) where the width changes.
+    """Branches over activation(SPADE(x)), plus x, or plus Conv1(norm(x)) where the width changes.
 
-    The release trains its teacher with LeakyReLU but rebuilds it with ReLU for distillation; the paper names
-    no activation, and one is used for both here.
+    ``activation`` follows the SPADE and stands in the branches (release: one for both).
     """
 
-    def __init__(self, row: InceptionBlockWidths, condition_channels: int, *, slope: float):
+    def __init__(self, row: InceptionBlockWidths, condition_channels: int, *, activation: Activation):
         super().__init__()
-        self.slope = slope
+        self.activation = activation_layer(activation)
         self.spade = InceptionSpade(row.fin, condition_channels, row.spade)
-        self.branches = branches(
-            row.fin, row.widths, row.fout, "batch", padding="zeros", bias=True, second_norm="batch_free"
-        )
+        how = {"padding": "zeros", "bias": True, "activation": activation, "second_norm": "batch_free"}
+        self.branches = branches(row.fin, row.widths, row.fout, "batch", **how)
         self.shortcut = None
         if row.fin != row.fout:
             conv = nn.Conv2d(row.fin, row.fout, 1, bias=False)
@@ -66,7 +74,7 @@ class InceptionSpadeBlock(nn.Module):
         skip = x if self.shortcut is None else self.shortcut(x)
         if not len(self.branches):
             return skip
-        t = F.leaky_relu(self.spade(x, condition), self.slope)
+        t = self.activation(self.spade(x, condition))
         return skip + sum(branch(t) for branch in self.branches)
 
 
@@ -75,11 +83,12 @@ class InceptionSpadeGenerator(SpadePyramid):
 
     Args:
         blocks: seven rows of ``InceptionBlockWidths``; see ``inception_spade_spec``.
-        slope: of the LeakyReLU after each SPADE (release: 0.01 in training).
+        activation: of the blocks. "leaky_relu" in the original's training; the release's distiller rebuilds
+            that original, and builds its student, with "relu". The paper names none.
         more: six up-samplings (Cityscapes), or five.
 
     Raises:
-        SlimvidError: not seven blocks, widths that cannot be, or that do not chain.
+        SlimvidError: not seven blocks, widths that cannot be or do not chain, or an unknown activation.
     """
 
     def __init__(
@@ -87,7 +96,7 @@ class InceptionSpadeGenerator(SpadePyramid):
         *,
         condition_channels: int = 36,
         blocks: Sequence[Sequence],
-        slope: float = 0.01,
+        activation: Activation = "leaky_relu",
         more: bool = True,
         out_channels: int = 3,
     ):
@@ -105,12 +114,14 @@ class InceptionSpadeGenerator(SpadePyramid):
         self.fc = nn.Sequential(
             nn.Conv2d(condition_channels, first, 3, padding=1), norm_layer("batch", first)
         )
-        self.blocks = nn.ModuleList(InceptionSpadeBlock(row, condition_channels, slope=slope) for row in rows)
+        self.blocks = nn.ModuleList(
+            InceptionSpadeBlock(row, condition_channels, activation=activation) for row in rows
+        )
         initialise_xavier(self)
 
 
 def inception_spade_spec(width: int = 64, **extra: Any) -> dict[str, Any]:
-    """Spec of CAT's SPADE teacher at ``width`` (ngf)."""
+    """Spec of CAT's SPADE teacher at ``width`` (ngf); ``activation="relu"``: as the release distils it."""
     check_widths("inception spade generator", width=width)
     stream = [16 * width] + [m * width for m in STREAM]
     rows = [

@@ -18,21 +18,37 @@ def unet_widths(width: int, downs: int) -> tuple[int, ...]:
 
 
 class Level(nn.Module):
-    """One level of the U: half the size, whatever is inside, twice the size; beside it the skip connection.
+    """The outermost level of the U: half the size, the levels inside, twice the size.
 
-    ``down``: [LeakyReLU 0.2, not outermost] Conv4 stride 2 [norm, neither outermost nor innermost].
-    ``up``: ReLU, transposed Conv4 stride 2, norm [dropout]; outermost: with bias, Tanh.
-    Inner levels return their input and their output, stacked on the channels.
+    ``down``: Conv4 stride 2. ``up``: ReLU, transposed Conv4 stride 2 with bias, Tanh.
     """
 
-    def __init__(self, down: nn.Sequential, inner: nn.Module | None, up: nn.Sequential, *, outermost: bool):
+    def __init__(self, down: nn.Sequential, inner: nn.Module | None, up: nn.Sequential):
         super().__init__()
-        self.down, self.inner, self.up, self.outermost = down, inner, up, outermost
+        self.down, self.inner, self.up = down, inner, up
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.down(x)
-        y = self.up(y if self.inner is None else self.inner(y))
-        return y if self.outermost else torch.cat([x, y], dim=1)
+        return self.up(y if self.inner is None else self.inner(y))
+
+
+class SkipLevel(Level):
+    """A level below the outermost: LeakyReLU 0.2, the level, and beside it the skip connection.
+
+    ``down``: Conv4 stride 2 [norm, not innermost]. ``up``: ReLU, transposed Conv4 stride 2, norm [dropout].
+    Returns the activated input and the output, stacked on the channels.
+    """
+
+    def __init__(self, down: nn.Sequential, inner: nn.Module | None, up: nn.Sequential):
+        super().__init__(down, inner, up)
+        self.activation = nn.LeakyReLU(0.2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # The skip carries LeakyReLU(x), not x: the release's LeakyReLU works in place, on the very tensor
+        # that is stacked afterwards. Where a ReLU reads the skip (the plain U-Net) both are the same, as
+        # ReLU(LeakyReLU(x)) is ReLU(x); the outermost ExpansionBlocks of OMGD's deep teacher read it bare.
+        x = self.activation(x)
+        return torch.cat([x, super().forward(x)], dim=1)
 
 
 class UnetGenerator(nn.Module):
@@ -79,9 +95,9 @@ class UnetGenerator(nn.Module):
     def _deepen(self, channels: int) -> list[nn.Module]:
         return [ExpansionBlock(channels, self.norm) for _ in range(self.expansions)]
 
-    def _level(self, level: int, widths: tuple[int, ...], inner: nn.Module | None) -> Level:
+    def _level(self, level: int, widths: tuple[int, ...], inner: nn.Module | None) -> SkipLevel:
         outer, own, innermost = widths[level - 1], widths[level], inner is None
-        down: list[nn.Module] = [nn.LeakyReLU(0.2), nn.Conv2d(outer, own, 4, 2, 1, bias=self._bias)]
+        down: list[nn.Module] = [nn.Conv2d(outer, own, 4, 2, 1, bias=self._bias)]
         if not innermost:
             down += [norm_layer(self.norm, own), *self._deepen(own)]
         stacked = own if innermost else 2 * own
@@ -94,14 +110,14 @@ class UnetGenerator(nn.Module):
             up.append(nn.Dropout(self.dropout))
         if not innermost:
             up += self._deepen(outer)
-        return Level(nn.Sequential(*down), inner, nn.Sequential(*up), outermost=False)
+        return SkipLevel(nn.Sequential(*down), inner, nn.Sequential(*up))
 
     def _outermost(self, widths: tuple[int, ...], inner: nn.Module | None, out_channels: int) -> Level:
         own = widths[0]
         down = [nn.Conv2d(self.in_channels, own, 4, 2, 1, bias=self._bias), *self._deepen(own)]
         last = [nn.ReLU(), nn.ConvTranspose2d(2 * own, out_channels, 4, 2, 1), nn.Tanh()]
         up = nn.Sequential(*self._deepen(2 * own), *last)
-        return Level(nn.Sequential(*down), inner, up, outermost=True)
+        return Level(nn.Sequential(*down), inner, up)
 
     def check_size(self, height: int, width: int) -> None:
         """Raise SlimvidError unless ``downs`` halvings divide the size."""

@@ -126,7 +126,7 @@ def plain(value: object) -> str:
 
 
 def plan_label(plan: PlanSettings) -> str:
-    """How a clip is walked, in a word: ``every_frame``, ``keyframes(fixed)+linear``, ``shortcut(3)``."""
+    """How a clip is walked, in a word: ``every_frame``, ``keyframes(3)+hold``, ``shortcut(3)``."""
     if plan.kind == "shortcut":
         if not plan.is_adaptive:
             return f"shortcut({plan.max_interval})"
@@ -134,6 +134,6 @@ def plan_label(plan: PlanSettings) -> str:
         return f"shortcut(adaptive {budget})"
     if plan.kind != "keyframes":
         return plan.kind
-    strategy = "" if plan.strategy == "motion" else f"({plan.strategy})"
+    strategy = "" if plan.strategy == "motion" else f"({plan.interval or plan.strategy})"
     timing = "" if plan.timing == "exact" else f"({plan.timing})"
     return f"keyframes{strategy}+{plan.interpolation}{timing}"

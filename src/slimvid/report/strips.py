@@ -13,6 +13,7 @@ import numpy as np
 from slimvid.data.store import FrameArchive, PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.files import atomic_path, read_json
+from slimvid.settings import PlanSettings
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw, ImageFont
@@ -28,6 +29,7 @@ PITCH = NORMAL + 3  # from line to line of a label
 LEGEND = 2 * NORMAL + PAD  # from the mark in the legend to its text
 
 Rows = Sequence[tuple[str, Path]]
+Marks = Mapping[str, Mapping[str, Path]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,21 +54,20 @@ def write_strip(
     rows: Rows,
     out: Path,
     *,
-    key_frames: Mapping[str, Path] | None = None,
-    references: Mapping[str, Path] | None = None,
+    marks: Marks | None = None,
 ) -> None:
     """Draw a task's strip as PNG: condition, the rows, truth. The same inputs give the same bytes.
 
     Args:
         prepared: the task's prepared store.
         rows: label and frame archive of complete test clips, in the order to draw them.
-        key_frames: label -> key-frame file of a row whose plan has one; the frames it names get a mark.
-        references: label -> the same for a plan of shortcuts: which frames the whole network drew.
+        marks: for rows of which the whole network drew some frames only. What the others are (a key of
+            ``others``) -> label -> the file that names the drawn ones; those get a mark.
 
     Raises:
         SlimvidError: a store, archive or key-frame file is missing, or an archive lacks the clip.
     """
-    picture = draw(gather(prepared, rows, key_frames=key_frames, references=references))
+    picture = draw(gather(prepared, rows, marks=marks))
     with atomic_path(out) as temporary:
         picture.save(temporary, format="PNG", optimize=True)
 
@@ -75,8 +76,7 @@ def gather(
     prepared: Path,
     rows: Rows,
     *,
-    key_frames: Mapping[str, Path] | None = None,
-    references: Mapping[str, Path] | None = None,
+    marks: Marks | None = None,
 ) -> Strip:
     """Choose the clip and frames (see :func:`choose`) and read them for every row."""
     task = PreparedTask(prepared)
@@ -86,26 +86,32 @@ def gather(
         archive = open_archive(path, clip, indices)
         pictures.append((label, [archive.frame(clip, i) for i in indices]))
     pictures.append(("truth", [task.frame("test", clip, i) for i in indices]))
-    key_frames, references = key_frames or {}, references or {}
-    marks = {**key_frames, **references}
+    marks = marks or {}
+    files = {label: path for of_kind in marks.values() for label, path in of_kind.items()}
     return Strip(
         title=f"{task.meta.task}: held-out clip {clip}",
         source=task.meta.source,
         clip=clip,
         indices=indices,
         rows=pictures,
-        keys={label: _keys(path, clip) for label, path in marks.items()},
-        legend=_legend(list(key_frames), list(references)),
+        keys={label: _keys(path, clip) for label, path in files.items()},
+        legend=_legend(marks),
     )
 
 
-def _legend(interpolated: list[str], shortcut: list[str]) -> str:
-    """What a mark means, given the rows that have marks by the kind of their other frames."""
-    kinds = (("interpolated", interpolated), ("shortcut frames", shortcut))
-    others = [(kind, labels) for kind, labels in kinds if labels]
-    if len(others) > 1:  # two kinds in one strip: then it needs the rows' names
-        others = [(f"{kind} ({', '.join(labels)})", labels) for kind, labels in others]
-    named = " or ".join(kind for kind, _ in others)
+def others(plan: PlanSettings) -> str:
+    """What the frames are that a plan does not draw by the whole network; "" where there are none."""
+    if plan.kind == "shortcut":
+        return "shortcut frames"
+    if plan.kind != "keyframes":
+        return ""
+    return "held" if plan.interpolation == "hold" else "interpolated"
+
+
+def _legend(marks: Marks) -> str:
+    """What a mark means: the kinds of the other frames, with the rows' names where there are several."""
+    kinds = {kind: ", ".join(labels) for kind, labels in marks.items() if labels}
+    named = " or ".join(kind if len(kinds) == 1 else f"{kind} ({rows})" for kind, rows in kinds.items())
     return f"drawn by the whole network; the others of its row are {named}" if named else ""
 
 

@@ -33,8 +33,13 @@ class ContentLoss(nn.Module):
     def forward(self, translated: Tensor, source: Tensor) -> Tensor:
         """Distance of N x 3 x H x W pictures in [-1, 1]; ``translated`` gets the gradient."""
         with torch.no_grad():
-            wanted = F.instance_norm(self.net((source.float() + 1) / 2))
-        return F.mse_loss(F.instance_norm(self.net((translated.float() + 1) / 2)), wanted)
+            wanted = self._features(source)
+        return F.mse_loss(self._features(translated), wanted)
+
+    def _features(self, picture: Tensor) -> Tensor:
+        # To [0, 1], which these weights were made for (AdaIN reads pictures so). The release of RecycleGAN
+        # feeds them its pictures in [-1, 1] as they are.
+        return F.instance_norm(self.net((picture.float() + 1) / 2))
 
 
 def content_loss(weights: Path | None) -> ContentLoss | None:
