@@ -91,6 +91,7 @@ def test_every_third_frame_of_it_is_a_row_that_trains_nothing(
         teacher=original,
         out=tmp_path / "free",
         runtime=cpu,
+        keys=None,
     )
     weights = [folder / "weights.safetensors" for folder in (original, tmp_path / "free")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
