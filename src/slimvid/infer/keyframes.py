@@ -205,7 +205,7 @@ def select_keyframes(prepared: Path, plan: PlanSettings, out: Path, *, seed: int
     """
     from slimvid.data.store import PreparedTask
 
-    store = PreparedTask(prepared)
+    store = PreparedTask(prepared, splits=("test",))
     chosen: dict[str, list[int]] = {}
     frames = 0
     for clip in store.clips("test"):
