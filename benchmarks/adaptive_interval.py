@@ -1,7 +1,8 @@
 """The adaptive interval against the constant one at equal true MACs, over trained Shortcut blocks.
 
     python benchmarks/adaptive_interval.py --prepared data/prepared/viper2city \
-        --evaluator results/evaluators/viper2city [--intervals 2 3 4 6] [--joined] [--out F] ARTIFACT...
+        --evaluator results/evaluators/viper2city [--intervals 2 3 4 6] [--split val] [--joined] [--out F] \
+        ARTIFACT...
 
 One artifact a seed. For each interval n: the constant interval n, and the adaptive one that may spend as
 much. What is compared: RFVD-4 against the truth, and mean absolute error and PSNR against the stream of the
@@ -40,7 +41,10 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
-        "--joined", action="store_true", help="one stream of all test clips, with the cuts between them"
+        "--joined", action="store_true", help="one stream of all clips, with the cuts between them"
+    )
+    parser.add_argument(
+        "--split", choices=("val", "test"), default="val", help="val to choose, test to report"
     )
     parser.add_argument("--out", type=Path, help="write all figures here as JSON, too")
     args = parser.parse_args()
@@ -50,7 +54,7 @@ def main() -> None:
     seeds = []
     for path in args.artifacts:
         translator = load(path, device=args.device, threads=args.threads)
-        trial = open_trial(args.prepared, args.evaluator, settings, skip=translator.given)
+        trial = open_trial(args.prepared, args.evaluator, settings, skip=translator.given, split=args.split)
         seeds.append(measure(trial, translator, sorted(set(args.intervals)), joined=args.joined))
         print(f"\n{path} ({len(trial.lengths)} clips, {sum(trial.lengths)} frames)")
         print_seed(seeds[-1], args.intervals)

@@ -40,7 +40,7 @@ def moving_clip(name: str, *, length: int, seed: int, size: int = 32):
 
 @pytest.fixture(scope="session")
 def tiny_task(tmp_path_factory) -> Path:
-    """A prepared store of 32 x 32 edges-to-frames clips: two of 12 frames to train, one of 10 to test on."""
+    """A store of 32 x 32 edges-to-frames clips: two of 12 frames train, one of 8 chooses, one of 10 tests."""
     from slimvid.data.condition import ConditionSpec
     from slimvid.data.store import TaskMeta, write_prepared
 
@@ -54,7 +54,8 @@ def tiny_task(tmp_path_factory) -> Path:
         fps=10.0,
     )
     train = [moving_clip(f"train{i}", length=12, seed=i) for i in range(2)]
-    write_prepared(root, meta, {"train": train, "test": [moving_clip("test0", length=10, seed=9)]})
+    rest = {n: [moving_clip(f"{n}0", length=k, seed=s)] for n, k, s in (("val", 8, 7), ("test", 10, 9))}
+    write_prepared(root, meta, {"train": train, **rest})
     return root
 
 
@@ -73,7 +74,9 @@ def looks_task(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("prepared") / "looks"
     spec = ConditionSpec(kind="image")
     meta = TaskMeta(task="looks", source="sliding noise", condition=spec, height=32, width=32, fps=10.0)
-    write_prepared(root, meta, {"train": [clip("a", 0), clip("b", 1)], "test": [clip("c", 2)]})
+    write_prepared(
+        root, meta, {"train": [clip("a", 0), clip("b", 1)], "val": [clip("v", 3)], "test": [clip("c", 2)]}
+    )
     return root
 
 

@@ -43,3 +43,10 @@ def test_wildcards_stay_wildcards() -> None:
         "results/logs/compress/{task}/{method}/{seed}.log"
     )
     assert str(paths.measure("{task}", "{method}", "{seed}", "cost")).count("{") == 3
+
+
+def test_prepared_files_are_the_manifest_and_the_named_splits() -> None:
+    from slimvid.data.manifest import SPLITS
+
+    assert set(paths.prepared_files("t")) == {"manifest", *SPLITS}
+    assert set(paths.prepared_files("t", "val")) == {"manifest", "val"}

@@ -42,7 +42,9 @@ def make_run(*, psnr: float = 20.123456789) -> Config:
     for task in TASKS:
         frames = rng.integers(0, 255, (4, SIZE, SIZE, 3), dtype=np.uint8)
         edges = np.zeros((4, SIZE, SIZE), np.uint8)
-        clips = {s: [Clip(name=f"{s}_0", fps=15, frames=frames, edges=edges)] for s in ("train", "test")}
+        clips = {
+            s: [Clip(name=f"{s}_0", fps=15, frames=frames, edges=edges)] for s in ("train", "val", "test")
+        }
         spec = ConditionSpec(kind="edges")
         meta = TaskMeta(task=task, source="noise", condition=spec, height=SIZE, width=SIZE, fps=15.0)
         write_prepared(paths.prepared(task), meta, clips)

@@ -22,14 +22,11 @@ def prepared(task: str) -> Path:
     return Path("data/prepared") / task
 
 
-def prepared_files(task: str) -> dict[str, Path]:
-    """The prepared store's files by name."""
+def prepared_files(task: str, *splits: str) -> dict[str, Path]:
+    """The prepared store's files by name: the manifest, and those of ``splits`` (none named: of all)."""
     folder = prepared(task)
-    return {
-        "manifest": folder / "manifest.parquet",
-        "train": folder / "train.arrow",
-        "test": folder / "test.arrow",
-    }
+    named = {split: folder / f"{split}.arrow" for split in splits or ("train", "val", "test")}
+    return {"manifest": folder / "manifest.parquet", **named}
 
 
 def evaluator(task: str) -> Path:
@@ -41,6 +38,12 @@ def evaluator_files(task: str) -> dict[str, Path]:
     """The evaluator's files by name."""
     folder = evaluator(task)
     return {"evaluator": folder / "evaluator.json", "evaluator_weights": folder / "weights.safetensors"}
+
+
+def real_files(task: str) -> dict[str, Path]:
+    """What the real test frames measure: floors and ceilings, and the features that rows are set against."""
+    folder = evaluator(task)
+    return {"real": folder / "real.json", "real_features": folder / "real.safetensors"}
 
 
 def checkpoint(task: str, method: str, seed: int | str) -> Path:

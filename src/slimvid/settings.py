@@ -19,18 +19,22 @@ class TaskSettings(Section):
     teacher: Literal["vid2vid", "recyclegan"] = Field("vid2vid", description="which original translates it")
     world: Literal["face", "city", "body"] | None = Field(None, description="procedural world to render")
     translation: Literal["game2camera", "game2label", "label2game"] | None = Field(
-        None, description="city world, viper: from which look of a scene into which; none: from label maps"
+        None, description="city world, viper: from which look into which; none: from label maps"
     )
     path: Path | None = Field(None, description="video file, folder of frames, or dataset root")
     path_target: Path | None = Field(None, description="viper, game2camera: the Cityscapes root")
     height: int = Field(ge=32, le=2048)
     width: int = Field(ge=32, le=4096)
-    fps: float | None = Field(None, gt=0, description="frame rate; none: the file's own, worlds: 15")
+    fps: float | None = Field(None, gt=0, description="frame rate; none: the file's own, worlds: 30")
     seed: int = Field(0, ge=0, description="worlds: everything rendered follows from it")
     clip_frames: int = Field(30, ge=4, description="longer footage is cut into clips of this length")
     train_clips: int = Field(8, ge=1, description="worlds: how many clips to render")
+    val_clips: int = Field(3, ge=1, description="worlds: how many clips to choose by (other identities)")
     test_clips: int = Field(4, ge=1, description="worlds: how many held-out clips (other identities)")
     train_frames: tuple[int, int] | None = Field(None, description="one video: frames [a, b) to train on")
+    val_frames: tuple[int, int] | None = Field(
+        None, description="one video: frames [a, b) to choose by; none: the end of the training range"
+    )
     test_frames: tuple[int, int] | None = Field(None, description="one video: frames [a, b) to test on")
     stride: int = Field(1, ge=1, description="take every n-th frame of the footage")
     canny: tuple[int, int] = Field((100, 200), description="Canny thresholds for edges computed from frames")
@@ -42,11 +46,16 @@ class TaskSettings(Section):
     distance_maps: bool = Field(False, description="edges with landmarks: add vid2vid's 14 distance maps")
     instances: bool = Field(True, description="labels: add the instance-boundary channel where ids exist")
 
+    @property
+    def unpaired(self) -> bool:
+        """Whether its original learns from two domains and never from a pair."""
+        return self.translation is not None and self.teacher == "recyclegan"
+
     @model_validator(mode="before")
     @classmethod
     def _worlds_have_a_rate(cls, values: Any) -> Any:
         if isinstance(values, dict) and values.get("source") == "world" and values.get("fps") is None:
-            return {**values, "fps": 15.0}
+            return {**values, "fps": 30.0}
         return values
 
     @model_validator(mode="after")
@@ -61,7 +70,9 @@ class TaskSettings(Section):
             raise ValueError("`translation:` is for source 'viper' and for `world: city`")
         if self.source == "viper" and (self.translation == "game2camera") != (self.path_target is not None):
             raise ValueError("`path_target:` is the other domain of source 'viper' with game2camera, only")
-        for name in ("train_frames", "test_frames"):
+        if self.path_target is not None and not self.unpaired:
+            raise ValueError("source 'viper' with game2camera has no pairs: give it `teacher: recyclegan`")
+        for name in ("train_frames", "val_frames", "test_frames"):
             span = getattr(self, name)
             if span is not None and not 0 <= span[0] < span[1]:
                 raise ValueError(f"{name} must be [first, past-the-last] with first < past-the-last")

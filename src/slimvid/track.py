@@ -272,7 +272,7 @@ def _log_dataset(client: "MlflowClient", run: str, task: str) -> None:
 
     from slimvid.data.store import PreparedTask
 
-    store = PreparedTask(paths.prepared(task))
+    store = PreparedTask(paths.prepared(task), splits=("train",))
     shape = {"height": store.meta.height, "width": store.meta.width, "fps": store.meta.fps}
     dataset = Dataset(
         name=task,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from toy_footage import (
-    both,
+    every_split,
     moving,
     task_settings,
     write_picture,
@@ -33,12 +33,13 @@ def camvid_root(root: Path) -> Path:
 
 
 def test_camvid(tmp_path):
-    task = settings(camvid_root(tmp_path), train_frames=(0, 4), test_frames=(4, 8))
-    found = both(camvid, task)
+    task = settings(camvid_root(tmp_path), train_frames=(0, 3), val_frames=(3, 5), test_frames=(5, 8))
+    found = every_split(camvid, task)
     clip, spec = found["train"][0], camvid.condition_spec(task)
-    assert [(c.name, len(c), c.fps) for c in found["train"] + found["test"]] == [
-        ("0016E5_00000", 4, 15.0),
-        ("0016E5_00004", 4, 15.0),
+    assert [(c.name, len(c), c.fps) for split in found for c in found[split]] == [
+        ("0016E5_00000", 3, 15.0),
+        ("0016E5_00003", 2, 15.0),
+        ("0016E5_00005", 3, 15.0),
     ]
     assert set(np.unique(clip.labels)) == {0, 3, 255}
     condition = spec.encode(labels=clip.labels[0])
@@ -76,19 +77,26 @@ def test_camvid_damage_is_named(tmp_path, spoil, word):
     root = camvid_root(tmp_path)
     spoil(root)
     with pytest.raises(SlimvidError, match=word.replace(".", r"\.")):
-        both(camvid, settings(root))
+        every_split(camvid, settings(root))
     with pytest.raises(SlimvidError, match="no class 'cow'"):
         camvid.condition_spec(settings(root, foreground=("cow",)))
 
 
 def test_missing_root_is_named(tmp_path):
     with pytest.raises(SlimvidError, match="gone"):
-        both(camvid, settings(tmp_path / "gone"))
+        every_split(camvid, settings(tmp_path / "gone"))
 
 
 def test_real_camvid(real_data):
-    task = settings(real_data / "camvid", height=96, width=128, train_frames=(0, 8), test_frames=(8, 16))
-    found = both(camvid, task)
+    task = settings(
+        real_data / "camvid",
+        height=96,
+        width=128,
+        train_frames=(0, 8),
+        val_frames=(8, 10),
+        test_frames=(10, 16),
+    )
+    found = every_split(camvid, task)
     clip = found["train"][0]
     assert len(clip) == 8
     road = clip.labels[0] == 3

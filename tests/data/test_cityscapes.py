@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from toy_footage import (
-    both,
+    every_split,
     moving,
     task_settings,
     write_picture,
@@ -31,7 +31,7 @@ def label_map(t: int) -> np.ndarray:
 
 def official_city(root: Path, *, instances: bool = True) -> Path:
     for split, city in (("train", "aachen"), ("val", "lindau")):
-        for sequence in range(2):
+        for sequence in range(3):
             for t, frame in enumerate(FRAMES[:6]):
                 stem = f"{city}_{sequence:06d}_{t:06d}"
                 write_picture(root / cityscapes.SEQUENCES / split / city / f"{stem}_leftImg8bit.png", frame)
@@ -48,9 +48,10 @@ def official_city(root: Path, *, instances: bool = True) -> Path:
 
 def test_cityscapes_official_layout(tmp_path):
     task = settings(official_city(tmp_path))
-    found = both(cityscapes, task)
+    found = every_split(cityscapes, task)
     assert [c.name for c in found["train"]] == ["aachen_000000_00000", "aachen_000001_00000"]
-    assert [c.name for c in found["test"]] == ["lindau_000000_00000", "lindau_000001_00000"]
+    assert [c.name for c in found["val"]] == ["aachen_000002_00000"]  # of the training split, not of "val"
+    assert [c.name for c in found["test"]] == [f"lindau_00000{n}_00000" for n in range(3)]
     clip, spec = found["train"][0], cityscapes.condition_spec(task)
     assert clip.fps == 17
     assert (spec.channels, spec.foreground, spec.label_names[26]) == (36, (26,), "car")
@@ -91,8 +92,12 @@ def test_vid2vid_layout_of_cityscapes(tmp_path):
             write_picture(tmp_path / f"{split}_A/seq0/{t:04d}.png", label_map(t))
             write_picture(tmp_path / f"{split}_inst/seq0/{t:04d}.png", label_map(t))
     task = settings(tmp_path)
-    found = both(cityscapes, task)
-    assert [[c.name for c in found[s]] for s in found] == [["train_seq0_00000"], ["test_seq0_00000"]]
+    found = every_split(cityscapes, task)
+    assert [[c.name for c in found[s]] for s in found] == [
+        ["train_seq0_00000"],
+        [],  # too short to hold any back
+        ["test_seq0_00000"],
+    ]
     assert cityscapes.condition_spec(task).channels == 36
 
 
@@ -128,18 +133,18 @@ def test_cityscapes_damage_is_named(tmp_path, spoil, word):
     root = official_city(tmp_path)
     spoil(root)
     with pytest.raises(SlimvidError, match=word.replace(".", r"\.")):
-        both(cityscapes, settings(root))
+        every_split(cityscapes, settings(root))
 
 
 def test_missing_root_is_named(tmp_path):
     with pytest.raises(SlimvidError, match="gone"):
-        both(cityscapes, settings(tmp_path / "gone"))
+        every_split(cityscapes, settings(tmp_path / "gone"))
 
 
 def test_real_cityscapes(real_data):
     task = settings(real_data / "layouts" / "cityscapes", height=64, width=128)
-    found = both(cityscapes, task)
-    assert [len(c) for c in found["train"] + found["test"]] == [7, 3]
+    found = every_split(cityscapes, task)
+    assert [len(c) for split in found for c in found[split]] == [7, 3]
     labels = found["train"][0].labels
     assert {7, 23, 26} <= set(np.unique(labels))
     assert found["train"][0].frames[:, -10:].mean() < found["train"][0].frames[:, :10, 40:60].mean()

@@ -1,10 +1,10 @@
-"""Which frames train, which test, and where clips begin and end."""
+"""Which frames train, choose and test, and where clips begin and end."""
 
 import numpy as np
 import pytest
 from toy_footage import body_points, moving
 
-from slimvid.data.footage import Shot, assemble, cut_shot, rate, split_shots
+from slimvid.data.footage import SHORTEST, Shot, assemble, cut_shot, hold_back, rate, split_shots
 from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
 
@@ -21,9 +21,10 @@ def frames(pieces: list[Shot]) -> list[list[int]]:
     return [list(p.frames) for p in pieces]
 
 
-def test_first_70_percent_train_by_default():
+def test_first_70_percent_train_and_their_end_is_held_back_by_default():
     pieces = split_shots([shot(100)], settings(clip_frames=100))
-    assert frames(pieces["train"]) == [list(range(70))]
+    assert frames(pieces["train"]) == [list(range(52))]
+    assert frames(pieces["val"]) == [list(range(56, 66))]  # 15 %, four frames away from both others
     assert frames(pieces["test"]) == [list(range(70, 100))]
     assert pieces["test"][0].name == "s_00070"
 
@@ -40,14 +41,62 @@ def test_one_range_leaves_the_rest_to_the_other():
     pieces = split_shots([shot(101)], settings(train_frames=(0, 50), clip_frames=101))
     assert frames(pieces["test"]) == [list(range(50, 101))]
     pieces = split_shots([shot(101)], settings(test_frames=(80, 101), clip_frames=101))
-    assert frames(pieces["train"]) == [list(range(80))]
+    assert frames(pieces["train"]) == [list(range(60))]
+    assert frames(pieces["val"]) == [list(range(64, 76))]
+
+
+@pytest.mark.parametrize("count", [*range(35, 60), 120, 977, 5000])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_validation_frames_are_apart_from_both_others(count, stride):
+    found = split_shots([shot(count * stride)], settings(clip_frames=16, stride=stride))
+    train, val, test = ([t for piece in found[s] for t in piece.frames] for s in ("train", "val", "test"))
+    least = stride * min(15, max(1, int(0.03 * count)))  # the longer, the farther apart, up to half a second
+    assert min(val) - max(train) > least and min(test) - max(val) > least
+    assert len(val) >= SHORTEST and 0.1 < len(val) / len(train) < 0.25
+
+
+@pytest.mark.parametrize("count", [8, 12, 24, 32])
+def test_of_short_footage_nothing_is_held_back(count):
+    found = split_shots([shot(count)], settings(clip_frames=100))
+    assert found["val"] == [] and frames(found["train"]) == [list(range(int(0.7 * count)))]
+    assert frames(found["test"]) == [list(range(int(0.7 * count), count))]
+
+
+def test_given_validation_frames_are_taken_as_they_are():
+    own = {"train_frames": (0, 60), "val_frames": (60, 70), "test_frames": (80, 100), "clip_frames": 100}
+    pieces = split_shots([shot(100)], settings(**own))
+    ends = [(found[0].frames[0], found[0].frames[-1]) for found in pieces.values()]
+    assert ends == [(0, 59), (60, 69), (80, 99)]
+    pieces = split_shots([shot(100)], settings(val_frames=(60, 70), clip_frames=100))
+    assert frames(pieces["train"]) == [list(range(57))]  # what is not given keeps its distance
+    assert frames(pieces["test"]) == [list(range(70, 100))]
+    pieces = split_shots([shot(100)], settings(val_frames=(80, 100), test_frames=(60, 80), clip_frames=100))
+    assert frames(pieces["train"]) == [list(range(60))]
 
 
 def test_whole_shots_are_never_in_both_splits():
     shots = [shot(10, n, 10 * i) for i, n in enumerate("abcd")]
     pieces = split_shots(shots, settings(clip_frames=10), whole=True)
-    assert [p.name for p in pieces["train"]] == ["a_00000", "b_00000", "c_00000"]
+    assert [p.name for p in pieces["train"]] == ["a_00000", "b_00000"]
+    assert [p.name for p in pieces["val"]] == ["c_00000"]
     assert [p.name for p in pieces["test"]] == ["d_00000"]
+
+
+def test_whole_shots_are_held_back_only_where_they_are_a_small_share():
+    """The rest of the training range never loses more than a third to them."""
+    task = settings(clip_frames=2000)
+    many = hold_back([shot(20, n) for n in "abcdefgh"], [shot(10, "x")], task)
+    assert [p.name for p in many["val"]] == ["h_00000"] and len(many["train"]) == 7
+    for lengths in ((20, 20), (10, 10, 1000), (100, SHORTEST - 1)):
+        found = hold_back([shot(n, f"s{n}_{i}") for i, n in enumerate(lengths)], [shot(10, "x")], task)
+        held = sum(len(p.frames) for p in found["val"])
+        assert SHORTEST <= held <= 0.2 * sum(lengths) and frames(found["test"]) == [list(range(10))]
+
+
+def test_ranges_have_no_place_in_a_dataset_with_splits_of_its_own():
+    for name in ("train_frames", "val_frames", "test_frames"):
+        with pytest.raises(SlimvidError, match=f"splits? of its own; take {name} out of the task"):
+            hold_back([shot(20)], [shot(20)], settings(**{name: (0, 9)}))
 
 
 def test_clips_have_their_length_and_a_short_leftover_joins_the_last():
@@ -69,6 +118,16 @@ def test_stride_thins_and_slows():
         ({"train_frames": (0, 11)}, r"train_frames \[0, 11\), but the footage has 10"),
         ({"test_frames": (5, 11)}, "footage has 10"),
         ({"train_frames": (0, 6), "test_frames": (5, 10)}, "overlap"),
+        (
+            {"train_frames": (0, 6), "val_frames": (5, 7)},
+            r"train_frames \(0, 6\) and val_frames .* overlap",
+        ),
+        ({"val_frames": (6, 9), "test_frames": (8, 10)}, "val_frames .* and test_frames .* overlap"),
+        ({"val_frames": (6, 11)}, r"val_frames \[6, 11\), but the footage has 10"),
+        (
+            {"train_frames": (0, 5), "val_frames": (6, 7)},
+            "val hold no 2 consecutive frames; widen val_",
+        ),
         ({"train_frames": (0, 9)}, "test hold no 2 consecutive frames"),
         ({"train_frames": (0, 10)}, "widen test_frames"),
         ({"train_frames": (0, 5), "stride": 5}, "train hold no 2"),

@@ -5,7 +5,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from toy_footage import body_points, both, moving, openpose_document, task_settings, write_picture, write_text
+from toy_footage import (
+    body_points,
+    every_split,
+    moving,
+    openpose_document,
+    task_settings,
+    write_picture,
+    write_text,
+)
 
 from slimvid.data import pose
 from slimvid.errors import SlimvidError
@@ -60,17 +68,17 @@ def test_pose_damage_is_named(tmp_path, spoil, word):
     root = poses(tmp_path)
     spoil(root)
     with pytest.raises(SlimvidError, match=word.replace(".", r"\.")):
-        both(pose, settings(root))
+        every_split(pose, settings(root))
 
 
 def test_missing_root_is_named(tmp_path):
     with pytest.raises(SlimvidError, match="gone"):
-        both(pose, settings(tmp_path / "gone"))
+        every_split(pose, settings(tmp_path / "gone"))
 
 
 def test_real_poses(real_data):
     task = settings(real_data / "layouts" / "pose", height=256, width=224)
-    (clip,) = both(pose, task)["train"]
+    (clip,) = every_split(pose, task)["train"]
     body = clip.densepose[0].any(axis=2)
     seen = clip.keypoints[0, 0, :, 2] > 0.3
     x, y = np.rint(clip.keypoints[0, 0, seen, :2]).astype(int).T

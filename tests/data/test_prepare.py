@@ -25,11 +25,14 @@ def settings(folder: Path, **over) -> TaskSettings:
     return TaskSettings(**{"source": "video", "path": folder, "fps": 12.5, "clip_frames": 8, **size, **over})
 
 
-def test_video_task_is_ready_for_training(folder, tmp_path):
-    prepare("edges2film", settings(folder), tmp_path / "out")
+def test_video_task_is_ready_for_training(folder, tmp_path, caplog):
+    with caplog.at_level("INFO", logger="slimvid"):
+        prepare("edges2film", settings(folder), tmp_path / "out")
+    assert "edges2film: train 1 clips, 11 frames; val none: the footage is too short" in caplog.text
     task = PreparedTask(tmp_path / "out")
     assert (task.meta.task, task.meta.source, task.meta.fps) == ("edges2film", "video: film", 12.5)
-    assert [c.length for c in task.clips("train") + task.clips("test")] == [11, 5]
+    lengths = [c.length for split in ("train", "val", "test") for c in task.clips(split)]
+    assert lengths == [11, 5]
     window = task.window("train", task.clips("train")[0].name, [0, 1, 2, 3])
     assert window.frames.shape == (4, 3, 32, 32)
     assert window.conditions.shape == (4, 1, 32, 32)
@@ -65,12 +68,16 @@ def test_description_names_the_data_not_the_machine(folder):
     assert str(folder.parent) not in describe(settings(folder))
     world = TaskSettings(source="world", world="face", height=64, width=64, seed=3)
     assert describe(world) == "procedural world: face, seed 3"
+    own = {"world": "city", "translation": "game2camera", "teacher": "recyclegan"}
+    unpaired = world.model_copy(update=own)
+    assert describe(unpaired) == "procedural world: city, game2camera, unpaired, seed 3"
 
 
 def test_world_task_is_prepared(tmp_path):
     pytest.importorskip("slimvid.data.worlds")
-    over = {"clip_frames": 4, "train_clips": 1, "test_clips": 1}
+    over = {"clip_frames": 4, "train_clips": 1, "val_clips": 2, "test_clips": 1}
     prepare("w", TaskSettings(source="world", world="face", height=64, width=64, **over), tmp_path / "w")
     task = PreparedTask(tmp_path / "w")
     assert task.meta.source.startswith("procedural world")
+    assert [len(task.clips(split)) for split in ("train", "val", "test")] == [1, 2, 1]
     assert np.ptp(task.frame("test", task.clips("test")[0].name, 0)) > 50

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,13 @@ from slimvid.errors import SlimvidError
 @pytest.fixture
 def store(tmp_path, make_clip, make_meta) -> Path:
     root = tmp_path / "toy"
-    write_prepared(
-        root, make_meta(), {"train": [make_clip("a"), make_clip("bb")], "test": [make_clip("ccc")]}
-    )
+    write_prepared(root, make_meta(), splits_of(make_clip))
     return root
+
+
+def splits_of(make_clip, train=("a", "bb"), val=("vv",), test=("ccc",)) -> dict[str, list[Clip]]:
+    named = {"train": train, "val": val, "test": test}
+    return {split: [make_clip(name) for name in names] for split, names in named.items()}
 
 
 def hashes(root: Path) -> dict[str, str]:
@@ -116,10 +120,9 @@ def test_caller_cannot_spoil_the_cache(store):
 
 def test_preparing_twice_gives_the_same_bytes(store, tmp_path, make_clip, make_meta):
     again = tmp_path / "again"
-    splits = {"train": [make_clip("a"), make_clip("bb")], "test": [make_clip("ccc")]}
-    write_prepared(again, make_meta(), splits)
+    write_prepared(again, make_meta(), splits_of(make_clip))
     assert hashes(again) == hashes(store)
-    assert set(hashes(again)) == {"manifest.parquet", "train.arrow", "test.arrow"}
+    assert set(hashes(again)) == {"manifest.parquet", "train.arrow", "val.arrow", "test.arrow"}
     assert PreparedTask(again).digest == PreparedTask(store).digest
 
 
@@ -127,22 +130,17 @@ def test_digest_follows_contents_and_description(store, tmp_path, make_clip, mak
     first = PreparedTask(store).digest
     frames = make_clip("bb").frames.copy()
     frames[3, 5, 5, 0] ^= 1
-    write_prepared(
-        tmp_path / "x",
-        make_meta(),
-        {"train": [make_clip("a"), make_clip("bb", frames=frames)], "test": [make_clip("ccc")]},
-    )
+    changed = [make_clip("a"), make_clip("bb", frames=frames)]
+    write_prepared(tmp_path / "x", make_meta(), {**splits_of(make_clip), "train": changed})
     assert PreparedTask(tmp_path / "x").digest != first
     meta = replace(make_meta(), source="other noise")
-    write_prepared(
-        tmp_path / "y", meta, {"train": [make_clip("a"), make_clip("bb")], "test": [make_clip("ccc")]}
-    )
+    write_prepared(tmp_path / "y", meta, splits_of(make_clip))
     assert PreparedTask(tmp_path / "y").digest != first
 
 
 def test_manifest_has_a_row_per_frame(store):
     table = pq.read_table(store / "manifest.parquet").to_pylist()
-    assert len(table) == 15
+    assert len(table) == 20 and {row["split"] for row in table} == {"train", "val", "test"}
     row = table[7]
     assert (row["split"], row["clip"], row["index"]) == ("train", "bb", 2)
     assert row["timestamp"] == pytest.approx(2 / 15)
@@ -153,8 +151,9 @@ def test_manifest_has_a_row_per_frame(store):
 
 def test_maps_that_a_task_lacks_are_none(tmp_path, make_clip, make_meta):
     frames, edges = make_clip().frames, make_clip().edges
-    bare = [Clip(name=n, fps=10.0, frames=frames, edges=edges) for n in ("p", "q")]
-    write_prepared(tmp_path, make_meta(ConditionSpec(kind="edges")), {"train": bare[:1], "test": bare[1:]})
+    bare = [Clip(name=n, fps=10.0, frames=frames, edges=edges) for n in ("p", "q", "r")]
+    splits = {"train": bare[:1], "val": bare[1:2], "test": bare[2:]}
+    write_prepared(tmp_path, make_meta(ConditionSpec(kind="edges")), splits)
     task = PreparedTask(tmp_path)
     assert task.labels("train", "p", 0) is None
     assert task.keypoints("train", "p", 0) is None
@@ -166,27 +165,27 @@ def test_maps_that_a_task_lacks_are_none(tmp_path, make_clip, make_meta):
 
 def test_image_condition_is_the_source_picture(tmp_path, make_clip, make_meta):
     spec, clip = ConditionSpec(kind="image"), make_clip("b")
-    write_prepared(tmp_path, make_meta(spec), {"train": [make_clip("a")], "test": [clip]})
+    write_prepared(tmp_path, make_meta(spec), {**splits_of(make_clip), "test": [clip]})
     task = PreparedTask(tmp_path)
     assert np.array_equal(task.picture("test", "b", 1), clip.image[1])
     assert not np.array_equal(task.picture("test", "b", 1), task.frame("test", "b", 1))
 
 
 def test_image_condition_needs_source_pictures(tmp_path, make_clip, make_meta):
-    clips = {"train": [make_clip("a", image=None)], "test": [make_clip("b")]}
+    clips = {**splits_of(make_clip), "train": [make_clip("a", image=None)]}
     with pytest.raises(SlimvidError, match="clip a has no image, which condition 'image' needs"):
         write_prepared(tmp_path, make_meta(ConditionSpec(kind="image")), clips)
 
 
 def test_a_task_says_what_its_frames_and_labels_are(tmp_path, make_clip, make_meta):
     colours = ((1, 2, 3), (4, 5, 6), (7, 8, 9))
-    own = {"aligned": False, "label_names": ("a", "b", "c"), "palette": colours, "label_frames": True}
+    own = {"aligned": ("test",), "label_names": ("a", "b", "c"), "palette": colours, "label_frames": True}
     meta = dataclasses.replace(make_meta(ConditionSpec(kind="image")), **own)
-    write_prepared(tmp_path, meta, {"train": [make_clip("a")], "test": [make_clip("b")]})
+    write_prepared(tmp_path, meta, splits_of(make_clip))
     assert PreparedTask(tmp_path).meta == meta and meta.classes == ("a", "b", "c")
     over = np.full((5, 32, 40), 3, np.uint8)
     with pytest.raises(SlimvidError, match="has label id 3"):
-        write_prepared(tmp_path, meta, {"train": [make_clip("a", labels=over)], "test": [make_clip("b")]})
+        write_prepared(tmp_path, meta, {**splits_of(make_clip), "train": [make_clip("a", labels=over)]})
 
 
 def test_reading_a_frame_touches_only_its_bytes(store):
@@ -214,14 +213,14 @@ def test_changed_bytes_that_still_decode_are_found(store, make_clip):
         PreparedTask(store).landmarks("train", "a", 2)
 
 
-@pytest.mark.parametrize("name", ["train.arrow", "test.arrow", "manifest.parquet"])
+@pytest.mark.parametrize("name", ["train.arrow", "val.arrow", "test.arrow", "manifest.parquet"])
 def test_missing_file_is_named(store, name):
     (store / name).unlink()
     with pytest.raises(SlimvidError, match=rf"{name}: missing; run `slimvid prepare toy`"):
         PreparedTask(store)
 
 
-@pytest.mark.parametrize("name", ["train.arrow", "test.arrow", "manifest.parquet"])
+@pytest.mark.parametrize("name", ["train.arrow", "val.arrow", "test.arrow", "manifest.parquet"])
 @pytest.mark.parametrize("keep", [0.0, 0.5, 0.99])
 def test_truncated_file_is_named(store, name, keep):
     data = (store / name).read_bytes()
@@ -239,7 +238,7 @@ def test_damaged_end_of_the_same_length_is_named(store):
 
 def test_file_of_another_preparation_is_found_out(store, tmp_path, make_clip, make_meta):
     other = tmp_path / "other"
-    write_prepared(other, make_meta(), {"train": [make_clip("a")], "test": [make_clip("ddd", length=4)]})
+    write_prepared(other, make_meta(), {**splits_of(make_clip), "test": [make_clip("ddd", length=4)]})
     (store / "test.arrow").write_bytes((other / "test.arrow").read_bytes())
     with pytest.raises(SlimvidError, match=r"test\.arrow"):
         PreparedTask(store).frame("test", "ccc", 0)
@@ -272,27 +271,57 @@ def test_parquet_without_a_description_is_refused(store):
 
 def test_unknown_names_are_answered_with_known_ones(store):
     task = PreparedTask(store)
-    with pytest.raises(SlimvidError, match="train, test"):
-        task.clips("val")
+    with pytest.raises(SlimvidError, match="'valid' is no split; there are train, val, test"):
+        task.clips("valid")
     with pytest.raises(SlimvidError, match=r"no clip 'z'.*begins with a, bb"):
         task.frame("train", "z", 0)
     with pytest.raises(SlimvidError, match=r"0\.\.4"):
         task.frame("train", "a", 5)
 
 
+def test_only_the_splits_that_were_asked_for_are_opened_and_read(store):
+    """So a step that chooses anything cannot look at the test split: it need not even be there."""
+    (store / "test.arrow").unlink()
+    (store / "val.arrow").write_bytes(b"spoilt")
+    task = PreparedTask(store, splits=("train",))
+    assert task.frame("train", "a", 0).shape == (32, 40, 3) and len(task.digest) == 64
+    for split, clip in (("test", "ccc"), ("val", "vv")):
+        reads = [
+            task.frame,
+            task.condition,
+            task.picture,
+            task.flow,
+            task.labels,
+            task.keypoints,
+            task.landmarks,
+        ]
+        for read in (*(partial(read, split, clip, 0) for read in reads), partial(task.clips, split)):
+            with pytest.raises(SlimvidError, match=f"'{split}' was not opened for reading; there are train"):
+                read()
+        with pytest.raises(SlimvidError, match="not opened"):
+            task.window(split, clip, [0])
+
+
 @pytest.mark.parametrize(
-    ("train", "test", "word"),
+    ("train", "val", "test", "word"),
     [
-        ([], ["b"], "split 'train'"),
-        (["a"], [], "split 'test'"),
-        (["a"], ["a"], "called 'a'"),
-        (["a", "a"], ["b"], "called 'a'"),
+        ([], ["v"], ["b"], "split 'train'"),
+        (["a"], ["v"], [], "split 'test'"),
+        (["a"], ["v"], ["a"], "called 'a'"),
+        (["a"], ["a"], ["b"], "called 'a'"),
+        (["a", "a"], ["v"], ["b"], "called 'a'"),
     ],
 )
-def test_writer_refuses_empty_splits_and_double_names(tmp_path, make_clip, make_meta, train, test, word):
+def test_writer_refuses_empty_splits_and_double_names(tmp_path, make_clip, make_meta, train, val, test, word):
     with pytest.raises(SlimvidError, match=word):
-        write_prepared(tmp_path, make_meta(), {"train": map(make_clip, train), "test": map(make_clip, test)})
+        write_prepared(tmp_path, make_meta(), splits_of(make_clip, train, val, test))
     assert not list(tmp_path.iterdir())
+
+
+def test_nothing_to_choose_by_is_an_empty_split(tmp_path, make_clip, make_meta):
+    write_prepared(tmp_path, make_meta(), splits_of(make_clip, val=()))
+    task = PreparedTask(tmp_path)
+    assert task.clips("val") == [] and task.frame("test", "ccc", 0).shape == (32, 40, 3)
 
 
 def test_writer_refuses_clips_that_do_not_fit_the_task(tmp_path, make_clip, make_meta):
@@ -304,7 +333,7 @@ def test_writer_refuses_clips_that_do_not_fit_the_task(tmp_path, make_clip, make
         (make_clip("a", labels=np.full((5, 32, 40), 3, np.uint8)), "label id 3"),
     ):
         with pytest.raises(SlimvidError, match=word):
-            write_prepared(tmp_path, make_meta(), {"train": [bad], "test": [good]})
+            write_prepared(tmp_path, make_meta(), {"train": [bad], "val": [make_clip("v")], "test": [good]})
     with pytest.raises(SlimvidError, match="splits"):
         write_prepared(tmp_path, make_meta(), {"train": [good]})
 
@@ -317,7 +346,7 @@ def test_failure_leaves_the_earlier_store_whole(store, make_clip, make_meta):
         raise SlimvidError("frame7.png: truncated; copy it again")
 
     with pytest.raises(SlimvidError, match="frame7"):
-        write_prepared(store, make_meta(), {"train": [make_clip("a")], "test": broken()})
+        write_prepared(store, make_meta(), {**splits_of(make_clip), "test": broken()})
     assert hashes(store) == before
 
 
@@ -325,6 +354,6 @@ def test_leftovers_of_a_killed_run_are_removed(store, make_clip, make_meta):
     stale = store / ".partial-killed"
     stale.mkdir()
     (stale / "train.arrow").write_bytes(b"half")
-    write_prepared(store, make_meta(), {"train": [make_clip("a")], "test": [make_clip("b")]})
+    write_prepared(store, make_meta(), splits_of(make_clip, train=("a",)))
     assert not stale.exists()
     assert len(PreparedTask(store).clips("train")) == 1

@@ -48,24 +48,27 @@ def write_folder(root: Path, frames: np.ndarray) -> Path:
 
 @pytest.fixture
 def film(tmp_path) -> Path:
-    return write_video(tmp_path / "my film.mp4", moving(20, 64, 96))
+    return write_video(tmp_path / "my film.mp4", moving(24, 64, 96))
 
 
 def test_video_becomes_clips(film):
-    parts = {split: list(found) for split, found in clips(settings(film)).items()}
+    own = {"train_frames": (0, 14), "val_frames": (14, 18), "test_frames": (18, 24)}
+    parts = {split: list(found) for split, found in clips(settings(film, **own)).items()}
     assert [(c.name, len(c)) for c in parts["train"]] == [("my_film_00000", 8), ("my_film_00008", 6)]
-    assert [(c.name, len(c)) for c in parts["test"]] == [("my_film_00014", 6)]
+    assert [(c.name, len(c)) for c in parts["val"]] == [("my_film_00014", 4)]
+    assert [(c.name, len(c)) for c in parts["test"]] == [("my_film_00018", 6)]
     clip = parts["train"][1]
     assert clip.fps == pytest.approx(24)
     assert clip.frames.shape == (6, 32, 48, 3)
-    truth = moving(20, 64, 96)[8].reshape(32, 2, 48, 2, 3).mean((1, 3))
+    truth = moving(24, 64, 96)[8].reshape(32, 2, 48, 2, 3).mean((1, 3))
     assert np.abs(clip.frames[0] - truth).mean() < 6  # a lossy codec between
     assert np.array_equal(clip.edges[2], canny_edges(clip.frames[2], low=100, high=200))
     assert np.median(clip.flow[3, 0][clip.flow_valid[3] > 0]) == pytest.approx(0.5, abs=0.1)
 
 
 def test_rate_and_stride(film):
-    (first, *_), _ = (list(found) for found in clips(settings(film, fps=10, stride=2)).values())
+    own = {"fps": 10, "stride": 2, "train_frames": (0, 14), "val_frames": (14, 18)}
+    first, *_ = clips(settings(film, **own))["train"]
     assert first.fps == 5
     assert len(first) == 7
 
@@ -75,17 +78,19 @@ def test_frames_of_a_folder_are_exact(tmp_path):
     root = write_folder(tmp_path / "frames", frames)
     with pytest.raises(SlimvidError, match="give the task `fps:`"):
         clips(settings(root))
-    found = clips(settings(root, fps=10, test_frames=(8, 12)))
+    found = clips(settings(root, fps=10, val_frames=(6, 8), test_frames=(8, 12)))
     assert np.array_equal(next(found["test"]).frames, frames[8:])
-    assert np.array_equal(next(found["train"]).frames, frames[:8])
+    assert np.array_equal(next(found["val"]).frames, frames[6:8])
+    assert np.array_equal(next(found["train"]).frames, frames[:5])
 
 
 def test_hard_cuts_end_clips(tmp_path):
     frames = np.concatenate([moving(9, 48, 64, seed=s) // 2 + 100 * (s % 2) for s in range(3)])
     root = write_folder(tmp_path / "frames", frames)
     assert probe(root).cuts == [9, 18]
-    found = clips(settings(root, fps=10, clip_frames=30))
+    found = clips(settings(root, fps=10, clip_frames=30, train_frames=(0, 15), val_frames=(16, 18)))
     assert [c.name for c in found["train"]] == ["frames_00000", "frames_cut00009_00000"]
+    assert [c.name for c in found["val"]] == ["frames_cut00009_00007"]
     assert [c.name for c in found["test"]] == ["frames_cut00018_00000"]
 
 
@@ -103,7 +108,7 @@ def test_cuts_of_real_footage(real_data):
 
 def test_video_that_says_it_is_turned_is_turned(tmp_path):
     """Telephones store portrait video lying down, with a matrix in the track header."""
-    frames = np.zeros((4, 64, 96, 3), np.uint8)
+    frames = np.zeros((6, 64, 96, 3), np.uint8)
     frames[:, :20, :30, 0] = 255  # red, top left as stored
     path = write_video(tmp_path / "phone.mp4", frames)
     data, one = path.read_bytes(), 1 << 16
@@ -111,14 +116,14 @@ def test_video_that_says_it_is_turned_is_turned(tmp_path):
     start = data.find(struct.pack(">9i", *upright), data.find(b"tkhd"))
     path.write_bytes(data[:start] + struct.pack(">9i", *turned) + data[start + 36 :])
     assert probe(path).size == (96, 64)
-    clip = next(clips(settings(path, height=48, width=32, train_frames=(0, 2)))["train"])
+    clip = next(clips(settings(path, height=48, width=32, train_frames=(0, 2), val_frames=(2, 4)))["train"])
     red = clip.frames[0, ..., 0] > 128
     assert red[:10, -8:].all()  # top right as shown
     assert not red[:, :16].any()
 
 
 def test_landmarks_beside_the_video(film, tmp_path):
-    for t in range(20):
+    for t in range(24):
         write_text(tmp_path / "lm" / f"{t:05d}.json", face_points(width=40, centre=(48, 32)).tolist())
     task = settings(film, landmarks=tmp_path / "lm", distance_maps=True)
     clip = next(clips(task)["train"])
@@ -131,7 +136,7 @@ def test_landmarks_beside_the_video(film, tmp_path):
 def test_labels_beside_the_video(film, tmp_path):
     ids = np.zeros((64, 96), np.uint8)
     ids[:, 48:], ids[:8] = 1, 255
-    for t in range(20):
+    for t in range(24):
         write_picture(tmp_path / "ids" / f"{t:05d}.png", ids)
     task = settings(film, labels=tmp_path / "ids", label_names=("a", "b"), foreground=("b",))
     spec = condition_spec(task)
@@ -146,7 +151,7 @@ def test_labels_beside_the_video(film, tmp_path):
 
 
 def test_poses_beside_the_video(film, tmp_path):
-    for t in range(20):
+    for t in range(24):
         write_text(tmp_path / "op" / f"{t:05d}_keypoints.json", openpose_document(body_points(64, 96)))
     task = settings(film, poses=tmp_path / "op")
     clip = next(clips(task)["train"])
@@ -160,7 +165,7 @@ def test_poses_beside_the_video(film, tmp_path):
 def test_files_beside_must_go_with_the_frames(film, tmp_path):
     for t in range(19):
         write_text(tmp_path / "lm" / f"{t:05d}.json", face_points().tolist())
-    with pytest.raises(SlimvidError, match=r"lm: 19 files, but .*my film\.mp4 has 20 frames"):
+    with pytest.raises(SlimvidError, match=r"lm: 19 files, but .*my film\.mp4 has 24 frames"):
         clips(settings(film, landmarks=tmp_path / "lm"))
     root = write_folder(tmp_path / "frames", moving(19, 32, 48))
     with pytest.raises(SlimvidError, match=r"00000\.json: does not go with frame f0\.png"):
@@ -168,7 +173,7 @@ def test_files_beside_must_go_with_the_frames(film, tmp_path):
 
 
 def test_wrong_content_beside_is_named(film, tmp_path):
-    for t in range(20):
+    for t in range(24):
         write_text(tmp_path / "lm" / f"{t:05d}.json", face_points().tolist()[: 68 - (t == 3)])
         write_picture(tmp_path / "ids" / f"{t:05d}.png", np.zeros((64 - (t == 3), 96), np.uint8))
     with pytest.raises(SlimvidError, match=r"00003\.json: has shape \[67, 2\]"):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy_footage import both, moving, task_settings, write_picture
+from toy_footage import every_split, moving, task_settings, write_picture
 
 from slimvid.data import cityscapes, viper
 from slimvid.data.palette import paint
@@ -26,7 +26,7 @@ def classes(t: int) -> np.ndarray:
     return ids
 
 
-def game(root: Path, *, splits=("train", "val"), sequences: int = 2, length: int = 6, colours: bool = True):
+def game(root: Path, *, splits=("train", "val"), sequences: int = 3, length: int = 6, colours: bool = True):
     for split in splits:
         for number in range(sequences):
             for t in range(length):
@@ -49,43 +49,54 @@ def city(root: Path, *, sequences: int = 3, length: int = 5) -> Path:
 @pytest.mark.parametrize("colours", [True, False])
 def test_labels_are_pictures_both_ways(tmp_path, colours):
     root = game(tmp_path, colours=colours)
-    to_label = both(viper, settings(root))
+    to_label = every_split(viper, settings(root))
     assert [c.name for c in to_label["train"]] == ["train_000_00000", "train_001_00000"]
-    assert [c.name for c in to_label["test"]] == ["val_000_00000", "val_001_00000"]
+    assert [c.name for c in to_label["val"]] == ["train_002_00000"]  # a sequence of its own
+    assert [c.name for c in to_label["test"]] == ["val_000_00000", "val_001_00000", "val_002_00000"]
     clip = to_label["train"][0]
     assert clip.fps == 15
     assert set(np.unique(clip.labels)) == ({2, 3, 24, 29} if colours else {2, 3, 24, 25})
     assert np.array_equal(clip.frames, paint(clip.labels, viper.PALETTE))
-    back = both(viper, settings(root, "label2game"))["train"][0]
+    back = every_split(viper, settings(root, "label2game"))["train"][0]
     assert np.array_equal(back.image, clip.frames) and np.array_equal(back.frames, clip.image)
 
 
 def test_train_alone_is_split_between_sequences(tmp_path):
-    found = both(viper, settings(game(tmp_path, splits=("train",), sequences=4)))
-    assert [c.name[:9] for c in found["train"]] == ["train_000", "train_001", "train_002"]
+    found = every_split(viper, settings(game(tmp_path, splits=("train",), sequences=4)))
+    assert [c.name[:9] for c in found["train"]] == ["train_000", "train_001"]
+    assert [c.name[:9] for c in found["val"]] == ["train_002"]
     assert [c.name[:9] for c in found["test"]] == ["train_003"]
 
 
 def test_game_beside_city_is_not_aligned(tmp_path):
-    task = settings(game(tmp_path / "viper"), "game2camera", path_target=city(tmp_path / "city"))
-    found = both(viper, task)
+    folders = {"path_target": city(tmp_path / "city", sequences=4), "teacher": "recyclegan"}
+    task = settings(game(tmp_path / "viper"), "game2camera", **folders)
+    found = every_split(viper, task)
     assert [c.name for c in found["train"]] == ["train_000_00000", "train_001_00000", "train_000_00000.1"]
-    assert [c.name for c in found["test"]] == ["val_000_00000", "val_001_00000"]
+    assert [c.name for c in found["val"]] == ["train_002_00000"]
+    assert [c.name for c in found["test"]] == ["val_000_00000", "val_001_00000", "val_002_00000"]
     assert all(len(c) == 5 and c.labels is None for split in found.values() for c in split)
     first, again = found["train"][0], found["train"][2]
     assert np.array_equal(first.image, again.image) and not np.array_equal(first.frames, again.frames)
     prepare("viper2city", task, tmp_path / "store")
     store = PreparedTask(tmp_path / "store")
-    assert not store.meta.aligned and store.meta.classes == () and not store.meta.label_frames
+    assert store.meta.aligned == () and store.meta.classes == () and not store.meta.label_frames
     assert store.meta.source == "viper: viper and city, unpaired, game2camera"
 
 
 def test_a_folder_of_city_sequences_does_too(tmp_path):
     for sequence in ("a", "b", "c"):
-        for t in range(5):
+        for t in range(6):
             write_picture(tmp_path / "city/images" / sequence / f"{t:03d}.png", FRAMES[t])
-    task = settings(game(tmp_path / "viper"), "game2camera", path_target=tmp_path / "city")
-    assert {split: len(found) for split, found in both(viper, task).items()} == {"train": 2, "test": 2}
+    own = {"path_target": tmp_path / "city", "teacher": "recyclegan"}
+    found = every_split(viper, settings(game(tmp_path / "viper"), "game2camera", **own))
+    assert {split: len(found[split]) for split in found} == {
+        "train": 2,
+        "val": 0,
+        "test": 3,
+    }  # val: too short
+    with pytest.raises(ValueError, match="game2camera has no pairs: give it `teacher: recyclegan`"):
+        settings(tmp_path / "viper", "game2camera", path_target=tmp_path / "city")
 
 
 def test_task_facts():
@@ -99,8 +110,9 @@ def test_a_frame_without_class_map_is_named(tmp_path):
     missing = root / "train/cls/001/001_00003.png"
     missing.unlink()
     with pytest.raises(SlimvidError, match=r"001_00003\.png: missing; every frame needs its class map"):
-        both(viper, settings(root))
-    both(viper, settings(root, "game2camera", path_target=city(tmp_path / "city")))  # which needs none
+        every_split(viper, settings(root))
+    own = {"path_target": city(tmp_path / "city"), "teacher": "recyclegan"}
+    every_split(viper, settings(root, "game2camera", **own))  # which needs none
 
 
 def test_a_strange_colour_is_named(tmp_path):
@@ -109,12 +121,13 @@ def test_a_strange_colour_is_named(tmp_path):
     picture[3, 4] = (1, 2, 3)
     write_picture(root / "train/cls/000/000_00002.png", picture)
     with pytest.raises(SlimvidError, match=r"000_00002\.png: colour \(1, 2, 3\) is no Viper class"):
-        both(viper, settings(root))
+        every_split(viper, settings(root))
 
 
 def test_missing_folders_are_named(tmp_path):
     with pytest.raises(SlimvidError, match=r"train/img: no such folder"):
-        both(viper, settings(tmp_path))
-    task = settings(game(tmp_path / "viper"), "game2camera", path_target=tmp_path)
+        every_split(viper, settings(tmp_path))
+    own = {"path_target": tmp_path, "teacher": "recyclegan"}
+    task = settings(game(tmp_path / "viper"), "game2camera", **own)
     with pytest.raises(SlimvidError, match="give the Cityscapes folder as `path_target`"):
-        both(viper, task)
+        every_split(viper, task)

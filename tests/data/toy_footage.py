@@ -73,6 +73,6 @@ def task_settings(source: str, path: Path, **over) -> TaskSettings:
     return TaskSettings(**{"source": source, "path": path, "clip_frames": 8, **size, **over})
 
 
-def both(module, task: TaskSettings) -> dict[str, list]:
-    """All clips of a source module, both splits read to the end."""
+def every_split(module, task: TaskSettings) -> dict[str, list]:
+    """All clips of a source module, its splits read to the end."""
     return {split: list(found) for split, found in module.clips(task).items()}

@@ -29,9 +29,8 @@ def prepared(tmp_path) -> Path:
     meta = TaskMeta(
         task="tiny", source="a test", condition=ConditionSpec(kind="edges"), height=48, width=64, fps=15.0
     )
-    write_prepared(
-        tmp_path / "tiny", meta, {"train": [clip("train0")], "test": [clip("test0"), clip("test1")]}
-    )
+    names = {"train": ("train0",), "val": ("val0",), "test": ("test0", "test1")}
+    write_prepared(tmp_path / "tiny", meta, {split: map(clip, own) for split, own in names.items()})
     return tmp_path / "tiny"
 
 

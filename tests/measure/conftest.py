@@ -65,7 +65,8 @@ def body_clip(name: str, seed: int) -> Clip:
     return Clip(name=name, fps=15, frames=frames, keypoints=points, densepose=densepose)
 
 
-def write_task(root: Path, condition: ConditionSpec, draw_clip, **facts) -> Path:
+def write_task(root: Path, condition: ConditionSpec, draw_clip, *, val=(50, 51), **facts) -> Path:
+    """Four training clips, three test clips, and clips to choose by of the seeds ``val``."""
     meta = TaskMeta(
         task=root.name,
         source="a test's drawing",
@@ -77,6 +78,7 @@ def write_task(root: Path, condition: ConditionSpec, draw_clip, **facts) -> Path
     )
     splits = {
         "train": [draw_clip(f"train{i}", i) for i in range(4)],
+        "val": [draw_clip(f"val{seed}", seed) for seed in val],
         "test": [draw_clip(f"test{i}", 100 + i) for i in range(3)],
     }
     write_prepared(root, meta, splits)
@@ -99,7 +101,7 @@ def unpaired(tmp_path_factory) -> Path:
     """The street again, of which the store says that its frames are no truth of its conditions."""
     condition = ConditionSpec(kind="labels", label_names=("sky", "road", "car"))
     root = tmp_path_factory.mktemp("prepared") / "unpaired"
-    return write_task(root, condition, street_clip, aligned=False)
+    return write_task(root, condition, street_clip, aligned=())
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +111,7 @@ def street_looks(tmp_path_factory):
 
     palette = ((70, 130, 180), (128, 64, 128), (0, 0, 142))
 
-    def write(*, label_frames: bool) -> Path:
+    def write(*, label_frames: bool, val=(50, 51)) -> Path:
         def draw(name: str, seed: int) -> Clip:
             clip = street_clip(name, seed)
             drawn = np.stack([paint(labels, palette) for labels in clip.labels])
@@ -118,7 +120,7 @@ def street_looks(tmp_path_factory):
 
         facts = {"label_names": ("sky", "road", "car"), "palette": palette, "label_frames": label_frames}
         root = tmp_path_factory.mktemp("prepared") / "looks"
-        return write_task(root, ConditionSpec(kind="image"), draw, **facts)
+        return write_task(root, ConditionSpec(kind="image"), draw, val=val, **facts)
 
     return write
 

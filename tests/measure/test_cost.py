@@ -240,7 +240,8 @@ def _prepared(root, height=32, width=48):
 
     condition = ConditionSpec(kind="edges")
     meta = TaskMeta(task="toy", source="made", condition=condition, height=height, width=width, fps=10.0)
-    write_prepared(root, meta, {"train": [clip("c", 4)], "test": [clip("a", 6), clip("b", 4)]})
+    splits = {"train": [clip("c", 4)], "val": [clip("v", 4)], "test": [clip("a", 6), clip("b", 4)]}
+    write_prepared(root, meta, splits)
     return root
 
 

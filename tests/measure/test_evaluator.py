@@ -3,7 +3,6 @@
 import json
 import shutil
 
-import numpy as np
 import pytest
 import torch
 
@@ -19,16 +18,19 @@ def trained(street, settings, tmp_path_factory):
     return out
 
 
-def test_document_says_what_it_is_and_its_own_limits(trained, street):
+def test_document_says_what_it_is(trained, street):
     document = json.loads((trained / DOCUMENT).read_text())
     assert document["data"] == PreparedTask(street).digest
     assert document["source"] == "a test's drawing"
-    assert document["samples"] == {"rfd4": 36, "rfvd4": 9}
-    values = document["values"]
-    assert values["rfd4_floor"] > 0 and values["rfvd4_floor"] > 0
-    assert 70 < values["miou_seg_ceiling"] <= 100
-    assert values["warp_error_real"] == pytest.approx(0, abs=1)  # the drawing moves exactly as its flow says
-    assert values["pose_error_floor"] is None
+
+
+def test_only_training_frames_are_opened(trained, street, settings, tmp_path):
+    """It judges, so it must not have seen what it judges by: the other splits' files need not be there."""
+    shutil.copytree(street, tmp_path / "street")
+    for split in ("val", "test"):
+        (tmp_path / "street" / f"{split}.arrow").unlink()
+    train_evaluator(tmp_path / "street", settings, tmp_path / "out")
+    assert (tmp_path / "out" / WEIGHTS).read_bytes() == (trained / WEIGHTS).read_bytes()
 
 
 def test_twice_gives_the_same_bytes_whatever_ran_before(trained, street, settings, tmp_path):
@@ -44,14 +46,6 @@ def test_twice_gives_the_same_bytes_whatever_ran_before(trained, street, setting
         assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
 
 
-def test_poses_get_a_finder_and_flow_is_found_where_none_is_stored(bodies, settings, tmp_path):
-    train_evaluator(bodies, settings.model_copy(update={"segmenter_iterations": 120}), tmp_path)
-    document = json.loads((tmp_path / DOCUMENT).read_text())
-    assert 0 < document["values"]["pose_error_floor"] < 3
-    assert document["values"]["miou_seg_ceiling"] is None
-    assert document["values"]["warp_error_real"] > 0
-
-
 def test_reading_gives_the_networks_back(trained, street, settings):
     judge = read_evaluator(trained, PreparedTask(street), settings)
     again = read_evaluator(trained, PreparedTask(street), settings)
@@ -60,7 +54,6 @@ def test_reading_gives_the_networks_back(trained, street, settings):
     x = torch.zeros(1, 3, 32, 48)
     assert torch.equal(judge.segmenter(x), again.segmenter(x))
     assert not judge.segmenter.training
-    assert judge.real["rfvd4"].shape == (4, 9, 96) and judge.real["rfvd4"].dtype == np.float64
 
 
 def test_another_protocol_is_refused(trained, street, settings):

@@ -10,6 +10,7 @@ from slimvid.data.viper import CLASSES
 from slimvid.measure.evaluator import train_evaluator
 from slimvid.measure.label_scores import NAMES, label_scores, picture_confusion
 from slimvid.measure.quality import measure_quality
+from slimvid.measure.real import measure_real
 
 COLOURS = ((0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255))
 VIPER = tuple(colour for _, colour in CLASSES)
@@ -80,6 +81,7 @@ def measure(archive, settings, tmp_path_factory):
     def run(prepared, change):
         folder = tmp_path_factory.mktemp("measured")
         train_evaluator(prepared, settings, folder / "evaluator")
+        measure_real(prepared, folder / "evaluator", settings)
         out = folder / "row" / "0" / "quality.json"
         measure_quality(archive(prepared, change), prepared, folder / "evaluator", settings, out)
         return json.loads(out.read_text())

@@ -11,6 +11,7 @@ from slimvid.errors import SlimvidError
 from slimvid.measure import standard
 from slimvid.measure.evaluator import train_evaluator
 from slimvid.measure.quality import measure_quality
+from slimvid.measure.real import measure_real
 from slimvid.measure.resample import paired_difference
 
 
@@ -40,6 +41,7 @@ def evaluators(street, bodies, settings, tmp_path_factory):
     for task in (street, bodies):
         made[task] = tmp_path_factory.mktemp("evaluator")
         train_evaluator(task, settings, made[task])
+        measure_real(task, made[task], settings)
     return made
 
 
@@ -184,6 +186,7 @@ def test_given_first_frames_are_left_out_of_every_measure(evaluators, archive, s
 
 def test_unpaired_tasks_are_not_compared_frame_by_frame(unpaired, archive, settings, tmp_path):
     train_evaluator(unpaired, settings, tmp_path / "evaluator")
+    measure_real(unpaired, tmp_path / "evaluator", settings)
     out = tmp_path / "row" / "0" / "quality.json"
     measure_quality(archive(unpaired, soft), unpaired, tmp_path / "evaluator", settings, out)
     document = json.loads(out.read_text())
@@ -201,6 +204,7 @@ def test_standard_weights_add_their_columns(street, archive, settings, tmp_path,
     )
     with_weights = settings.model_copy(update={"inception": tmp_path / "inception.pth"})
     train_evaluator(street, with_weights, tmp_path / "evaluator")
+    measure_real(street, tmp_path / "evaluator", with_weights)
     out = tmp_path / "row" / "0" / "quality.json"
     measure_quality(archive(street, softer), street, tmp_path / "evaluator", with_weights, out)
     document = json.loads(out.read_text())

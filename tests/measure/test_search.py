@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 from itertools import permutations
 from math import inf, nan
 from pathlib import Path
@@ -21,6 +22,7 @@ from slimvid.measure import evaluator as evaluators
 from slimvid.measure.cost import measure_cost
 from slimvid.measure.evaluator import train_evaluator
 from slimvid.measure.quality import measure_quality
+from slimvid.measure.real import measure_real
 from slimvid.measure.search import Point, open_trial, pareto_front, plans, search, under, walk
 from slimvid.nets import build
 from slimvid.nets.resnet import resnet_spec
@@ -71,8 +73,8 @@ def test_every_plan_is_a_shortcut_plan_in_the_order_of_the_config():
 
 @pytest.fixture(scope="module")
 def painted(street_looks):
-    """A task whose conditions are pictures."""
-    return street_looks(label_frames=False)
+    """A task whose conditions are pictures; its clips to choose by are the test's under other names."""
+    return street_looks(label_frames=False, val=(100, 101, 102))
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +117,7 @@ def artifacts(saved):
 def judge(painted, settings, tmp_path_factory):
     path = tmp_path_factory.mktemp("evaluator")
     train_evaluator(painted, settings, path)
+    measure_real(painted, path, settings)
     return path
 
 
@@ -136,6 +139,21 @@ def test_the_original_and_every_row_under_every_plan_are_points(document):
     protocol = document["protocol"]
     assert (protocol["clips"], protocol["frames"], protocol["rfvd4"]["n"]) == (3, 36, 9)
     assert protocol["drawn_by"]["device"] == "cpu"
+    assert protocol["split"] == "val"
+
+
+def test_the_choice_is_made_without_the_test_clips(document, artifacts, painted, judge, settings, tmp_path):
+    """Neither their frames nor what they measure need be there."""
+    shutil.copytree(painted, tmp_path / "looks")
+    (tmp_path / "looks" / "test.arrow").unlink()
+    shutil.copytree(judge, tmp_path / "judge", ignore=shutil.ignore_patterns("real.*"))
+    wanted = WANTED.model_copy(update={"methods": ("thin",)})
+    chosen = {row: artifacts[row] for row in ("original", "thin")}
+    places = (tmp_path / "looks", tmp_path / "judge")
+    search(chosen, *places, wanted, settings, tmp_path / "s.json", device="cpu")
+    found = read_json(tmp_path / "s.json")["points"]
+    both = [p for p in document["points"] if p["method"] in chosen]
+    assert [p["values"] for p in found] == [p["values"] for p in both] and len(found) == 4
 
 
 def test_full_frames_are_counted_as_they_were_drawn(document):

@@ -108,8 +108,9 @@ def write_frames_of(root: Path, *, size: tuple[int, int] = (64, 64), length: int
         width=size[1],
         fps=10.0,
     )
-    seen, still, moving = (_clip(n, size, length, v) for n, v in (("seen", 3), ("still", 0), ("moving", 3)))
-    write_prepared(root / "prepared", meta, {"train": [seen], "test": [still, moving]})
+    speeds = {"seen": 3, "chosen": 3, "still": 0, "moving": 3}
+    seen, chosen, still, moving = (_clip(name, size, length, v) for name, v in speeds.items())
+    write_prepared(root / "prepared", meta, {"train": [seen], "val": [chosen], "test": [still, moving]})
     found = {"prepared": root / "prepared"}
     for method, share in (("original", 1.0), ("fast_vid2vid", 0.5)):
         found[method] = root / method / "frames.arrow"

@@ -78,7 +78,9 @@ def test_the_front_is_read_cheapest_first_and_beside_the_original(written):
     assert [row.startswith("| **") for row in rows] == [False, False, True, True, False]
     assert "| 0.05 | 0.25 | 0.9 ± 0.051 |" in front[0]  # a quarter of the original's MACs
     assert "**The front: 2 of 3 points**" in text and "48 windows of 16 frames" in text
-    assert "Seed 3, a test's drawing, 6 test clips" in text and "Drawn on a machine (cpu), fp32." in text
+    assert (
+        "Seed 3, a test's drawing, 6 validation clips" in text and "Drawn on a machine (cpu), fp32." in text
+    )
 
 
 def test_what_was_not_measured_is_empty(written):

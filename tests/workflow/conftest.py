@@ -28,7 +28,7 @@ from snakemake.settings.types import DAGSettings, OutputSettings, ResourceSettin
 cores = ResourceSettings(cores=int(sys.argv[1]))
 with SnakemakeApi(OutputSettings()) as api:
     workflow = api.workflow(resource_settings=cores, snakefile=Path("Snakefile").resolve())
-    workflow.dag(DAGSettings(targets={"results/table1.csv"})).summary()
+    workflow.dag(DAGSettings(targets={sys.argv[2]})).summary()
     jobs = workflow._workflow.dag.jobs
     found = [
         {"rule": j.rule.name, "input": [*j.input], "output": [*j.output], "threads": j.threads} for j in jobs
@@ -88,10 +88,10 @@ class Project:
     def environment(self) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(self.root / "src"), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
 
-    def jobs(self, *, cores: int) -> list[dict[str, Any]]:
-        """The jobs of the table's DAG: rule, input, output, threads."""
+    def jobs(self, *, cores: int, target: str = "results/table1.csv") -> list[dict[str, Any]]:
+        """The jobs of the table's DAG, or of another target's: rule, input, output, threads."""
         (self.root / "list_jobs.py").write_text(JOBS)
-        self.run("list_jobs", str(cores))
+        self.run("list_jobs", str(cores), target)
         return json.loads((self.root / "jobs.json").read_text())
 
     def statuses(self, changes: dict[str, dict[str, Any]]) -> dict[str, dict[str, str]]:

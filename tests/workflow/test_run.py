@@ -47,6 +47,9 @@ def test_snakemakes_report_holds_table_and_strip(finished, tmp_path: Path) -> No
     assert f"{TASK}.png" in text
 
 
+EVALUATOR = {str(p) for files in (paths.evaluator_files, paths.real_files) for p in files(TASK).values()}
+
+
 def students() -> set[str]:
     return {TRAINED["uniform"], TRAINED["fast_vid2vid"]}
 
@@ -60,11 +63,11 @@ CHANGES = {
     "the bootstrap": ({"measure": {"bootstrap": 11}}, {MEASURED[m]["quality"] for m in ROWS}),
     "the evaluator": (
         {"measure": {"segmenter_iterations": 11}},
-        {str(p) for p in paths.evaluator_files(TASK).values()} | {MEASURED[m]["quality"] for m in ROWS},
+        {*EVALUATOR, *(MEASURED[m]["quality"] for m in ROWS)},
     ),
     "an extractor's weights": (
         {"measure": {"fcn": "fcn8s.pt"}},
-        {str(p) for p in paths.evaluator_files(TASK).values()} | {MEASURED[m]["quality"] for m in ROWS},
+        {*EVALUATOR, *(MEASURED[m]["quality"] for m in ROWS)},
     ),
     "one student's option": (
         {"methods": {"uniform": {"options": {"width": 0.25}}}},

@@ -1,6 +1,6 @@
 rule compress:
     input:
-        **paths.prepared_files("{task}"),
+        **paths.prepared_files("{task}", "train"),
         below=below_input,
         code=method_code,
     output:

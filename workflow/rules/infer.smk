@@ -1,6 +1,6 @@
 rule select_keyframes:
     input:
-        **paths.prepared_files("{task}"),
+        **paths.prepared_files("{task}", "test"),
     output:
         keyframes=paths.keyframes("{task}", "{method}"),
     log:
@@ -28,7 +28,7 @@ rule select_keyframes:
 
 rule translate:
     input:
-        **paths.prepared_files("{task}"),
+        **paths.prepared_files("{task}", "test"),
         **paths.artifact_files("{task}", "{method}", "{seed}"),
         keyframes=keyframes_input,
     output:
@@ -57,7 +57,7 @@ rule translate:
 
 rule interpolate:
     input:
-        **paths.prepared_files("{task}"),
+        **paths.prepared_files("{task}", "test"),
         frames=paths.generated("{task}", "{method}", "{seed}"),
     output:
         frames=paths.interpolated("{task}", "{method}", "{seed}"),

@@ -1,6 +1,6 @@
 rule train_evaluator:
     input:
-        **paths.prepared_files("{task}"),
+        **paths.prepared_files("{task}", "train"),
     output:
         **paths.evaluator_files("{task}"),
     log:
@@ -24,9 +24,36 @@ rule train_evaluator:
         'cd {params.root:q} && slimvid train-evaluator {wildcards.task} --config {params.config:q} --log "$OLDPWD"/{log:q}'
 
 
+rule measure_real:
+    """What the true test frames measure: the evaluator itself has never seen them."""
+    input:
+        **paths.prepared_files("{task}", "test"),
+        **paths.evaluator_files("{task}"),
+    output:
+        **paths.real_files("{task}"),
+    log:
+        paths.log("measure_real", "{task}"),
+    benchmark:
+        paths.benchmark("measure_real", "{task}")
+    retries: 0
+    conda:
+        "../../environment.yml"
+    threads: SLOTS
+    resources:
+        mem_mb=3000,
+    params:
+        config=config_file,
+        root=root,
+        reads=measure_reads(*EVALUATOR_FIELDS),
+    message:
+        "Measuring the true test frames of {wildcards.task}"
+    shell:
+        'cd {params.root:q} && slimvid measure-real {wildcards.task} --config {params.config:q} --log "$OLDPWD"/{log:q}'
+
+
 rule measure_cost:
     input:
-        **paths.prepared_files("{task}"),
+        **paths.prepared_files("{task}", "test"),
         **paths.artifact_files("{task}", "{method}", "{seed}"),
         budget=paths.training_files("{task}", "{method}", "{seed}")["budget"],
         drawn=drawn_input,
@@ -54,7 +81,7 @@ rule measure_cost:
 
 rule measure_latency:
     input:
-        **paths.prepared_files("{task}"),
+        **paths.prepared_files("{task}", "test"),
         **paths.artifact_files("{task}", "{method}", "{seed}"),
     output:
         measures=paths.measure("{task}", "{method}", "{seed}", "latency"),
@@ -83,8 +110,9 @@ rule measure_latency:
 
 rule measure_quality:
     input:
-        **paths.prepared_files("{task}"),
+        **paths.prepared_files("{task}", "test"),
         **paths.evaluator_files("{task}"),
+        **paths.real_files("{task}"),
         frames=frames_input,
     output:
         measures=paths.measure("{task}", "{method}", "{seed}", "quality"),

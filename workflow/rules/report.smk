@@ -1,6 +1,6 @@
 rule strip:
     input:
-        **paths.prepared_files("{task}"),
+        **paths.prepared_files("{task}", "test"),
         frames=strip_frames,
         drawn=strip_drawn,
     output:
@@ -52,7 +52,7 @@ use rule strip as paper_strip with:
 rule offsets:
     """Figure 4 of Shortcut-V2V."""
     input:
-        **paths.prepared_files("{task}"),
+        **paths.prepared_files("{task}", "test"),
         artifact=offsets_artifact,
     output:
         picture=report(

@@ -9,7 +9,7 @@ SEARCHED = {  # artifacts of all rows, and of the original
 
 rule search:
     input:
-        **paths.prepared_files("{task}"),
+        **paths.prepared_files("{task}", "val"),
         **paths.evaluator_files("{task}"),
         **SEARCHED,
     output:

@@ -1,6 +1,6 @@
 rule train_teacher:
     input:
-        **paths.prepared_files("{task}"),
+        **paths.prepared_files("{task}", "train"),
         code=teacher_code,
     output:
         **paths.training_files("{task}", "original", "{seed}"),

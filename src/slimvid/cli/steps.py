@@ -153,6 +153,16 @@ def interpolate(
 
 
 @app.command()
+def measure_real(task: Task, config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Measure the true test frames by the task's evaluator: what its rows are set against."""
+    with job(config, log) as settings:
+        from slimvid.measure.real import measure_real as run
+
+        section(settings.tasks, task, "tasks")
+        run(paths.prepared(task), paths.evaluator(task), settings.measure)
+
+
+@app.command()
 def measure_cost(
     task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None
 ) -> None:

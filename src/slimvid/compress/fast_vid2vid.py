@@ -79,7 +79,7 @@ def compress(job: Job) -> None:
     """Train the part-time, spatially low-demand student and write its artifact."""
     options = job.parse(Options)
     settings = job.student_settings(options.train)
-    data = PreparedTask(job.prepared)
+    data = PreparedTask(job.prepared, splits=("train",))
     teacher = FrozenTeacher(job.teacher, data, job.runtime)
     spec = student_spec(settings, data.meta.condition, options, teacher.source.spec)
     distiller = STKD(options, teacher, vgg=perceptual(settings.vgg), spatial_until=_stage(options, settings))

@@ -100,7 +100,7 @@ def compress(job: Job) -> None:
         raise SlimvidError(
             f"methods.{job.row}.plan: kind is {job.plan['kind']!r}; this method's plan is `kind: shortcut`"
         )
-    settings, data = job.student_settings(options.train), PreparedTask(job.prepared)
+    settings, data = job.student_settings(options.train), PreparedTask(job.prepared, splits=("train",))
     teacher = FrozenTeacher(job.teacher, data, job.runtime)
     spec = options.spec(teacher.source.spec)
     seed_weights(job.seed)

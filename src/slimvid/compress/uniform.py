@@ -39,7 +39,7 @@ def student_spec(
 def compress(job: Job) -> None:
     """Train the narrow generator and write its artifact."""
     options = job.parse(Options)
-    settings, data = job.student_settings(options.train), PreparedTask(job.prepared)
+    settings, data = job.student_settings(options.train), PreparedTask(job.prepared, splits=("train",))
     teacher = FrozenTeacher(job.teacher, data, job.runtime)
     teacher_module(settings).fit(
         task=job.task,

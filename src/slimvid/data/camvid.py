@@ -2,7 +2,7 @@
 
 Layouts under ``path``: images/val + labels/val, or val + valannot as the SegNet tutorial has them. Only
 ``val`` is a video (101 consecutive frames of sequence 0016E5 at 15 frames per second); ``train`` is stills
-about a second apart, which cannot train a video translator. Ranges of ``val`` train and test.
+about a second apart, which cannot train a video translator. Ranges of ``val`` train, choose and test.
 """
 
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def condition_spec(settings: TaskSettings) -> ConditionSpec:
 
 
 def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:
-    """Clips of the ``val`` sequence; the first 70 % train and the rest test unless ranges are given.
+    """Clips of the ``val`` sequence; the first 70 % train and choose, the rest tests, unless it is given.
 
     Raises:
         SlimvidError: a frame without label map, a hole in the numbering; a file that is damaged, of another

@@ -2,7 +2,8 @@
 
 Layouts under ``path``:
   leftImg8bit_sequence/<split>/<city>/*_leftImg8bit.png + gtFine/<split>/<city>/*_gtFine_labelIds.png
-      (+ *_gtFine_instanceIds.png), the official one: split "train" trains and "val" tests
+      (+ *_gtFine_instanceIds.png), the official one: split "train" trains, its last sequences are
+      held back to choose by, and "val" tests
   images/<sequence>/ + seg_maps/<sequence>/ (+ instance_maps/<sequence>/), files named alike
   train_B/ + train_A/ (+ train_inst/) and test_B/ + test_A/ (+ test_inst/), the vid2vid release's
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from slimvid.data.clip import Clip
 from slimvid.data.condition import VOID, ConditionSpec
-from slimvid.data.footage import Shot, cut_shot, lazy_clips, rate
+from slimvid.data.footage import Shot, hold_back, lazy_clips, rate
 from slimvid.data.frames_io import (
     Crop,
     check_numbering,
@@ -106,10 +107,8 @@ def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:
     """
     fps = rate(settings, FPS)
     if find_layout(settings, LAYOUTS) is LAYOUTS[0]:
-        shots = {
-            s: _official(Path(settings.path), own, fps) for s, own in (("train", "train"), ("test", "val"))
-        }
-        pieces = {s: [p for shot in found for p in cut_shot(shot, settings)] for s, found in shots.items()}
+        train, test = (_official(Path(settings.path), own, fps) for own in ("train", "val"))
+        pieces = hold_back(train, test, settings)
     else:
         pieces = find_pieces(settings, LAYOUTS[1:], fps=fps)
     load = partial(_frame_maps, settings)

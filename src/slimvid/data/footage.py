@@ -1,8 +1,14 @@
-"""From footage to clips: which frames train, which test, and where clips begin and end."""
+"""From footage to clips: which frames train, choose and test, and where clips begin and end.
+
+Validation frames ("val") are the end of what would train: whole shots where some are a small enough share of
+it, else a last part by time. Frames beside a border are nearly equal, so by time a few are left out: between
+train and val, and between val and a test that goes on where it ends. Of footage so short that this part would
+have fewer than `SHORTEST` frames nothing is held back: its "val" is empty.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -13,6 +19,11 @@ from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
 
 TRAIN_SHARE = 0.7
+VAL_SHARE = 0.15  # of the training range
+VAL_MOST = 1 / 3  # whole shots are held back where they are no more than that
+GUARD_SHARE, GUARD_MOST = 0.05, 15  # left out at a border by time: a share of the range, and at most so many
+RANGES = ("train_frames", "val_frames", "test_frames")
+Span = tuple[int, int]  # frames [first, past the last)
 SHORTEST = 4  # frames; shorter leftovers are dropped where a split has something longer
 
 
@@ -34,11 +45,12 @@ class Shot:
 def split_shots(
     shots: Sequence[Shot], settings: TaskSettings, *, whole: bool = False
 ) -> dict[str, list[Shot]]:
-    """Divide footage into pieces of the length of a clip, for "train" and "test".
+    """Divide footage into pieces of the length of a clip, for "train", "val" and "test".
 
-    ``train_frames`` and ``test_frames`` count over all shots one after the other. By default the first 70 %
-    train and the rest test; with ``whole`` the border moves to the nearest border between two shots, so that
-    a person or street is never in both. Every ``stride``-th frame of a shot is taken.
+    ``train_frames``, ``val_frames`` and ``test_frames`` count over all shots one after the other. By default
+    the first 70 % train and the rest test; with ``whole`` the border moves to the nearest border between two
+    shots, so that a person or street is never in both. Unless it is given, "val" is taken from the end of the
+    training range. Every ``stride``-th frame of a shot is taken.
 
     Returns:
         The pieces of each split, in order; each is a `Shot` named after its first frame's number.
@@ -48,22 +60,24 @@ def split_shots(
     """
     total = sum(len(shot.frames) for shot in shots)
     spans = _spans(shots, settings, total, whole)
-    pieces: dict[str, list[Shot]] = {}
-    for split, (first, last) in spans.items():
-        start, found = 0, []
-        for shot in shots:
-            begin, end = max(first - start, 0), min(last - start, len(shot.frames))
-            if begin < end:
-                found += cut_shot(shot, settings, begin, end)
-            start += len(shot.frames)
-        longest = max((len(piece.frames) for piece in found), default=0)
-        if longest < 2:
-            raise SlimvidError(
-                f"{settings.path}: frames [{first}, {last}) for {split} hold no 2 consecutive frames; "
-                f"widen {split}_frames or lower the stride"
-            )
-        pieces[split] = [p for p in found if len(p.frames) >= min(SHORTEST, longest)]
-    return pieces
+    return {split: _pieces(shots, settings, split, span) for split, span in spans.items()}
+
+
+def hold_back(train: Sequence[Shot], test: Sequence[Shot], settings: TaskSettings) -> dict[str, list[Shot]]:
+    """The pieces of a dataset with a training and a test split of its own; "val" is the end of the former.
+
+    Raises:
+        SlimvidError: the task gives ranges of frames, or the training split has fewer than 2.
+    """
+    given = [name for name in RANGES if getattr(settings, name) is not None]
+    if given:
+        raise SlimvidError(
+            f"{settings.path}: has a training and a test split of its own; take {given[0]} out of the task"
+        )
+    total = sum(len(shot.frames) for shot in train)
+    spans = dict(zip(("train", "val"), _end_of(train, settings, (0, total), whole=True), strict=True))
+    pieces = {split: _pieces(train, settings, split, span) for split, span in spans.items()}
+    return {**pieces, "test": [piece for shot in test for piece in cut_shot(shot, settings)]}
 
 
 def cut_shot(shot: Shot, settings: TaskSettings, begin: int = 0, end: int | None = None) -> list[Shot]:
@@ -117,25 +131,84 @@ def rate(settings: TaskSettings, own: float | None) -> float:
     return float(settings.fps or own)
 
 
-def _spans(
-    shots: Sequence[Shot], settings: TaskSettings, total: int, whole: bool
-) -> dict[str, tuple[int, int]]:
+def _pieces(shots: Sequence[Shot], settings: TaskSettings, split: str, span: Span) -> list[Shot]:
+    """The clips of a range of frames, which count over all shots."""
+    (first, last), start, found = span, 0, []
+    if split == "val" and first == last:
+        return []  # too short to hold any back
+    for shot in shots:
+        begin, end = max(first - start, 0), min(last - start, len(shot.frames))
+        if begin < end:
+            found += cut_shot(shot, settings, begin, end)
+        start += len(shot.frames)
+    longest = max((len(piece.frames) for piece in found), default=0)
+    if longest < 2:
+        raise SlimvidError(
+            f"{settings.path}: frames [{first}, {last}) for {split} hold no 2 consecutive frames; "
+            f"widen {split}_frames or lower the stride"
+        )
+    return [p for p in found if len(p.frames) >= min(SHORTEST, longest)]
+
+
+def _spans(shots: Sequence[Shot], settings: TaskSettings, total: int, whole: bool) -> dict[str, Span]:
+    """The range of each split; those that are not given follow from those that are."""
     border = int(TRAIN_SHARE * total)
     if whole and len(shots) > 1:
-        borders = np.cumsum([len(shot.frames) for shot in shots])[:-1]
-        border = int(borders[np.abs(borders - border).argmin()])
-    train = settings.train_frames or (0, settings.test_frames[0] if settings.test_frames else border)
-    test = settings.test_frames or (train[1], total)
-    for name, (first, last) in (("train_frames", train), ("test_frames", test)):
+        borders = _borders(shots)
+        border = min(borders, key=lambda b: abs(b - border))
+    val, test = settings.val_frames, settings.test_frames
+    train = settings.train_frames or (0, min((s[0] for s in (val, test) if s), default=border))
+    if val and not settings.train_frames and train[1] == val[0]:
+        train = (0, val[0] - settings.stride * _guard(val[0] // settings.stride))
+    test = test or (max(train[1], val[1] if val else 0), total)
+    _check_apart(settings, {"train": train, **({"val": val} if val else {}), "test": test}, total)
+    if val is None:
+        train, val = _end_of(shots, settings, train, whole=whole, test=test)
+    return {"train": train, "val": val, "test": test}
+
+
+def _check_apart(settings: TaskSettings, spans: Mapping[str, Span], total: int) -> None:
+    for split, (first, last) in spans.items():
         if last > total:
             raise SlimvidError(
-                f"{settings.path}: {name} [{first}, {last}), but the footage has {total} frames"
+                f"{settings.path}: {split}_frames [{first}, {last}), but the footage has {total} frames"
             )
-    if max(train[0], test[0]) < min(train[1], test[1]):
-        raise SlimvidError(
-            f"{settings.path}: train_frames {train} and test_frames {test} overlap; keep them apart"
-        )
-    return {"train": train, "test": test}
+    for (a, one), (b, other) in combinations(spans.items(), 2):
+        if max(one[0], other[0]) < min(one[1], other[1]):
+            raise SlimvidError(
+                f"{settings.path}: {a}_frames {one} and {b}_frames {other} overlap; keep them apart"
+            )
+
+
+def _end_of(
+    shots: Sequence[Shot], settings: TaskSettings, span: Span, *, whole: bool, test: Span | None = None
+) -> tuple[Span, Span]:
+    """A training range divided in two: what trains, and its end, held back as "val" (empty if too short)."""
+    (first, last), stride = span, settings.stride
+    wanted = VAL_SHARE * (last - first)
+    allowed = range(SHORTEST * stride, int(VAL_MOST * (last - first)) + 1)
+    borders = [b for b in _borders(shots) if whole and last - b in allowed]
+    if borders:
+        border = min(borders, key=lambda b: abs(last - b - wanted))
+        return (first, border), (border, last)
+    kept = (last - first) // stride
+    held, guard = round(VAL_SHARE * kept), stride * _guard(kept)
+    if held < SHORTEST:
+        return span, (last, last)
+    goes_on = test is not None and test[0] >= last and last not in _borders(shots)
+    end = min(last, test[0] - guard) if goes_on else last
+    begin = end - held * stride
+    return (first, begin - guard), (begin, end)
+
+
+def _guard(kept: int) -> int:
+    """How many of a range's frames are left out at a border by time."""
+    return min(GUARD_MOST, max(1, round(GUARD_SHARE * kept)))
+
+
+def _borders(shots: Sequence[Shot]) -> list[int]:
+    """Where one shot ends and the next begins."""
+    return [int(n) for n in np.cumsum([len(shot.frames) for shot in shots])[:-1]]
 
 
 def _pad_people(frames: Sequence[np.ndarray]) -> list[np.ndarray]:

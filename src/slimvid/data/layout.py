@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slimvid.data.footage import Shot, cut_shot, split_shots
+from slimvid.data.footage import Shot, hold_back, split_shots
 from slimvid.data.frames_io import PICTURES, check_numbering, list_files, list_folders
 from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
@@ -20,7 +20,8 @@ class Layout:
         folders: kind of file -> folder under the root; ``{split}`` stands for the split's name. "image" is
             the frame itself.
         optional: kinds that may be missing as a whole.
-        splits: the splits that have folders of their own; none: ranges of one set of sequences.
+        splits: the training and the test split, where they have folders of their own; none: ranges of one set
+            of sequences.
     """
 
     folders: Mapping[str, str]
@@ -78,7 +79,7 @@ def find_layout(settings: TaskSettings, layouts: Sequence[Layout]) -> Layout:
 
 
 def find_pieces(settings: TaskSettings, layouts: Sequence[Layout], *, fps: float) -> dict[str, list[Shot]]:
-    """The pieces of "train" and "test": from the layout's own splits, or by the ranges of `split_shots`.
+    """The pieces of each split: from the layout's own (`hold_back`), or by the ranges of `split_shots`.
 
     Raises:
         SlimvidError: see `find_layout` and `split_shots`; a frame without its files.
@@ -86,10 +87,8 @@ def find_pieces(settings: TaskSettings, layouts: Sequence[Layout], *, fps: float
     layout, root = find_layout(settings, layouts), Path(settings.path)
     if not layout.splits:
         return split_shots(layout.shots(root, "", fps), settings, whole=True)
-    pieces = {}
-    for split, own in zip(("train", "test"), layout.splits, strict=True):
-        pieces[split] = [p for shot in layout.shots(root, own, fps) for p in cut_shot(shot, settings)]
-    return pieces
+    train, test = (layout.shots(root, own, fps) for own in layout.splits)
+    return hold_back(train, test, settings)
 
 
 def _items(folders: Mapping[str, Path], sequence: str) -> list[Item]:

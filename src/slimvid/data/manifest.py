@@ -10,8 +10,8 @@ from slimvid.data.condition import ConditionSpec
 from slimvid.data.rows import MAPS
 from slimvid.errors import SlimvidError
 
-FORMAT = 1
-SPLITS = ("train", "test")
+FORMAT = 2
+SPLITS = ("train", "val", "test")  # to learn from, to choose by, to report
 MANIFEST = "manifest.parquet"
 _KEY = b"slimvid"
 
@@ -21,8 +21,10 @@ class TaskMeta:
     """What a prepared task is: its name, the data that made it (for people), its condition, size and rate.
 
     Attributes:
-        aligned: a row's frame is the truth of its condition; where not (two unpaired datasets), the frames
-            only show what the target domain looks like, and no measure may compare frame with frame.
+        aligned: the splits in which a row's frame is the truth of its condition; elsewhere (the training
+            split of an unpaired task; two datasets that share nothing) the frames only show what the target
+            domain looks like, and nothing may compare frame with frame. Maps that are no part of the
+            condition (flow, and labels beside pictures) belong to the frame.
         label_names, palette: the classes of the stored label maps, where the condition is not made of them.
         label_frames: the frames are themselves label maps, in the palette's colours.
     """
@@ -33,7 +35,7 @@ class TaskMeta:
     height: int
     width: int
     fps: float
-    aligned: bool = True
+    aligned: tuple[str, ...] = SPLITS
     label_names: tuple[str, ...] = ()
     palette: tuple[tuple[int, int, int], ...] = ()
     label_frames: bool = False
@@ -51,6 +53,7 @@ class TaskMeta:
     def from_dict(cls, document: Mapping[str, Any]) -> "TaskMeta":
         """Build from `to_dict`'s form."""
         own = {**document, "condition": ConditionSpec.from_dict(document["condition"])}
+        own["aligned"] = tuple(own.get("aligned", SPLITS))
         own["label_names"] = tuple(own.get("label_names", ()))
         own["palette"] = tuple(tuple(colour) for colour in own.get("palette", ()))
         return cls(**own)

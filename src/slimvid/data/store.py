@@ -49,6 +49,8 @@ class PreparedTask:
 
     Args:
         root: ``data/prepared/<task>``.
+        splits: those that may be read; the files of the others need not be there. A step names the ones that
+            it needs, so that none that chooses anything can read the test split.
         cache_mb: bound of the memory that decoded frames may take (training reads each thousands of times).
 
     Attributes:
@@ -56,28 +58,31 @@ class PreparedTask:
 
     Raises:
         SlimvidError: a file is missing, truncated, of another version, or does not belong to the manifest. A
-            row whose bytes changed is found, and named, when it is first read.
+            row whose bytes changed is found, and named, when it is first read; so is a read of another split.
     """
 
-    def __init__(self, root: Path | str, *, cache_mb: int = 256) -> None:
-        self.root = Path(root)
+    def __init__(self, root: Path | str, *, splits: Sequence[str] = SPLITS, cache_mb: int = 256) -> None:
+        self.root, self.splits = Path(root), tuple(splits)
         self._manifest = read_manifest(self.root)
         self.meta: TaskMeta = self._manifest.meta
         self._mend = f"run `slimvid prepare {self.meta.task}` again"
-        self._readers = {split: self._open_split(split) for split in SPLITS}
+        self._readers = {split: self._open_split(split) for split in self.splits}
         self._verified: set[tuple[str, int]] = set()
         self._cache = _Cache(cache_mb << 20)
 
     @cached_property
     def digest(self) -> str:
         """Hex SHA-256 of the description and of every frame's content hash, in order."""
-        names = {s: [(i.name, i.length, i.fps) for i in self.clips(s)] for s in SPLITS}
+        clips = self._manifest.clips
+        names = {s: [(i.name, i.length, i.fps) for _, i in clips[s].values()] for s in SPLITS}
         return sha256_json({"meta": self.meta.to_dict(), "clips": names, "rows": self._manifest.hashes})
 
     def clips(self, split: str) -> list[ClipInfo]:
         """The clips of a split, in the order in which they were written."""
-        if split not in SPLITS:
-            raise SlimvidError(f"{self.root}: no split {split!r}; there are {', '.join(SPLITS)}")
+        if split not in self.splits:
+            opened = ", ".join(self.splits) if split in SPLITS else ", ".join(SPLITS)
+            why = "was not opened for reading" if split in SPLITS else "is no split"
+            raise SlimvidError(f"{self.root}: {split!r} {why}; there are {opened}")
         return [info for _, info in self._manifest.clips[split].values()]
 
     def frame(self, split: str, clip: str, index: int) -> np.ndarray:
@@ -119,7 +124,7 @@ class PreparedTask:
         """Several frames of one clip, decoded (from memory when they were read before).
 
         Args:
-            split: "train" or "test".
+            split: one of `splits`.
             clip: its name.
             indices: frame numbers, not falling; a frame may be repeated (its flow is then 0 and not valid).
             flow: also give the flow; without it ``flow`` and ``valid`` are None.
@@ -184,9 +189,10 @@ class PreparedTask:
 
     def _row(self, split: str, clip: str, index: int) -> int:
         """The row of a frame in its split's file."""
-        found = self._manifest.clips.get(split, {}).get(clip)
+        infos = self.clips(split)
+        found = self._manifest.clips[split].get(clip)
         if found is None:
-            known = ", ".join(info.name for info in self.clips(split)[:4])
+            known = ", ".join(info.name for info in infos[:4])
             raise SlimvidError(f"{self.root}: no clip {clip!r} in split {split!r}; it begins with {known}")
         first, info = found
         if not 0 <= index < info.length:

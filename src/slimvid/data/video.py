@@ -74,7 +74,8 @@ def condition_spec(settings: TaskSettings) -> ConditionSpec:
 def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:
     """Clips of the footage, centre-cropped to the task's aspect and scaled, cut where the picture cuts.
 
-    Frames ``train_frames`` train and ``test_frames`` test; by default the first 70 % and the rest.
+    Frames ``train_frames`` train and ``test_frames`` test; by default the first 70 % and the rest. To choose
+    by, there are ``val_frames``, or the end of what would train (`split_shots`).
 
     Raises:
         SlimvidError: footage that is missing, damaged, truncated or changes its size; files beside it whose

@@ -4,7 +4,8 @@ Layout under ``path``, the official one:
   <split>/img/<sequence>/<sequence>_<number>.jpg (or .png)
   <split>/cls/<sequence>/<sequence>_<number>.png   class maps, in the dataset's colours or as ids
 
-Split "train" trains; "val" tests, or "test" where there is no "val"; with "train" alone, its last sequences.
+Split "train" trains, and its last sequences are held back to choose by; "val" tests, or "test" where there is
+no "val"; with "train" alone, its last sequences.
 
 ``game2camera`` goes to Cityscapes under ``path_target``: leftImg8bit_sequence/<split>/<city>/ (train, val),
 or images/<sequence>/. The two datasets share nothing: a row holds a Viper frame as condition beside any
@@ -23,7 +24,7 @@ import numpy as np
 from slimvid.data import cityscapes
 from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
-from slimvid.data.footage import Shot, cut_shot, lazy_clips, rate, split_shots
+from slimvid.data.footage import RANGES, Shot, hold_back, lazy_clips, rate, split_shots
 from slimvid.data.frames_io import (
     PICTURES,
     Crop,
@@ -65,7 +66,7 @@ def condition_spec(settings: TaskSettings) -> ConditionSpec:
 def task_facts(settings: TaskSettings) -> dict[str, Any]:
     """Fields of `slimvid.data.store.TaskMeta` beyond the common ones."""
     if settings.translation == "game2camera":
-        return {"aligned": False}
+        return {"aligned": ()}
     return {
         "label_names": NAMES,
         "palette": PALETTE,
@@ -95,8 +96,7 @@ def _pieces(settings: TaskSettings) -> dict[str, list[Shot]]:
     train = _shots(settings, root / "train")
     if test is None:
         return split_shots(train, settings, whole=True)
-    shots = {"train": train, "test": _shots(settings, root / test)}
-    return {split: [p for shot in found for p in cut_shot(shot, settings)] for split, found in shots.items()}
+    return hold_back(train, _shots(settings, root / test), settings)
 
 
 def _shots(settings: TaskSettings, folder: Path) -> list[Shot]:
@@ -123,17 +123,19 @@ def _targets(settings: TaskSettings) -> dict[str, list[Shot]]:
     """Cityscapes frames without labels, in pieces like those of the source; a frame is its picture."""
     root, fps = Path(settings.path_target), rate(settings, cityscapes.FPS)
     official = root / cityscapes.SEQUENCES
+    unbounded = settings.model_copy(update={"path": root, **dict.fromkeys(RANGES)})  # those are Viper's
     if official.is_dir():
-        cities = {s: list_folders(official / own) for s, own in (("train", "train"), ("test", "val"))}
-        shots = {s: [x for city in found for x in _by_name(city, fps)] for s, found in cities.items()}
-        return {s: [p for shot in found for p in cut_shot(shot, settings)] for s, found in shots.items()}
+        train, test = (
+            [shot for city in list_folders(official / own) for shot in _by_name(city, fps)]
+            for own in ("train", "val")
+        )
+        return hold_back(train, test, unbounded)
     if not (root / "images").is_dir():
         raise SlimvidError(
             f"{root}: holds no {cityscapes.SEQUENCES}/ or images/; "
             "give the Cityscapes folder as `path_target`"
         )
     shots = [shot for folder in list_folders(root / "images") for shot in _by_name(folder, fps)]
-    unbounded = settings.model_copy(update={"train_frames": None, "test_frames": None})  # those are Viper's
     return split_shots(shots, unbounded, whole=True)
 
 
@@ -150,6 +152,8 @@ def _by_name(folder: Path, fps: float) -> list[Shot]:
 
 def _pair(sources: list[Shot], targets: list[Shot], *, whole: bool) -> list[Shot]:
     """Pieces side by side, as long as the shorter of two; ``whole``: until both datasets were used."""
+    if not sources or not targets:
+        return []  # nothing was held back of one of them
     count = max(len(sources), len(targets)) if whole else len(sources)
     pairs = zip(cycle(sources), cycle(targets), strict=True)
     out = []

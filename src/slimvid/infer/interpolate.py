@@ -148,7 +148,7 @@ def interpolate(generated: Path, prepared: Path, plan: PlanSettings, out: Path, 
     """
     from slimvid.data.store import FrameArchive, PreparedTask, write_frames
 
-    clips = PreparedTask(prepared).clips("test")
+    clips = PreparedTask(prepared, splits=("test",)).clips("test")
     archive = FrameArchive(generated)
     missing = sorted({clip.name for clip in clips} - set(archive.clips()))
     if missing:

@@ -241,7 +241,7 @@ def select_keyframes(prepared: Path, plan: PlanSettings, out: Path, *, seed: int
     """
     from slimvid.data.store import PreparedTask
 
-    store = PreparedTask(prepared)
+    store = PreparedTask(prepared, splits=("test",))
     chosen = split_keys(store, "test", plan, seed=seed)
     if not chosen:
         raise SlimvidError(f"{prepared}: holds no test clip; set test_clips or test_frames and prepare again")

@@ -32,7 +32,8 @@ def translate(
     Raises:
         SlimvidError: a key-frame file where none belongs or none where one does, or one of other clips.
     """
-    translator, data = load(artifact, device=device, threads=threads), PreparedTask(prepared)
+    translator = load(artifact, device=device, threads=threads)
+    data = PreparedTask(prepared, splits=("test",))
     if (translator.plan.kind == "keyframes") != (keyframes is not None):
         need = "needs its key-frame file" if keyframes is None else "draws every frame; give no key-frames"
         raise SlimvidError(f"{artifact}: plan {translator.plan.kind} {need}")

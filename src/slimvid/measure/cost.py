@@ -183,7 +183,7 @@ def measure_cost(artifact: Path, prepared: Path, drawn: Path | None, out: Path) 
     from slimvid.measure.trace import shapes_only
 
     found = artifacts.read(artifact)
-    task = PreparedTask(prepared)
+    task = PreparedTask(prepared, splits=("test",))
     lengths = {clip.name: clip.length for clip in task.clips("test")}
     keys = _keys(found.plan, lengths, drawn, artifact)
     with shapes_only():

@@ -1,9 +1,9 @@
 """The embedded evaluator of a task: calibrated random extractors, a segmenter or a key-point finder.
 
-It is trained once per task on the real *training* frames and judges every row of that task. What depends on
-real data alone is measured here too: the real features of the test clips, the floors and the ceilings.
-`evaluator.json` names everything with its hash; `weights.safetensors` holds the networks and real features.
-The two files' bytes depend on the prepared data, the settings and the torch build only.
+It is trained once per task on the real *training* frames, the only ones that it opens, and judges every row
+of that task. What real frames of another split measure by it, `slimvid.measure.real` says. `evaluator.json`
+names everything with its hash; `weights.safetensors` holds the networks. The two files' bytes depend on the
+prepared data, the settings and the torch build only.
 """
 
 from collections.abc import Iterator
@@ -24,17 +24,15 @@ from slimvid.measure import random_features as rf
 from slimvid.measure import standard
 from slimvid.measure.dilated import DilatedNet
 from slimvid.measure.fcn import FCN8s, fcn_segment, load_fcn
-from slimvid.measure.frechet import half_sample_floor
-from slimvid.measure.label_scores import label_scores, picture_confusion
-from slimvid.measure.pose_error import find_points, new_finder, point_distances, train_finder
-from slimvid.measure.segmenter import confusion, mean_iou, new_segmenter, segment, train_segmenter
-from slimvid.measure.video_stats import warping_error
+from slimvid.measure.label_scores import picture_confusion
+from slimvid.measure.pose_error import find_points, new_finder, train_finder
+from slimvid.measure.segmenter import confusion, new_segmenter, segment, train_segmenter
 from slimvid.runtime import set_threads
 
 if TYPE_CHECKING:
     from slimvid.settings import MeasureSettings
 
-FORMAT = 1
+FORMAT = 2
 DOCUMENT, WEIGHTS = "evaluator.json", "weights.safetensors"
 CALIBRATION_FRAMES, CALIBRATION_WINDOWS = 256, 64
 TRAINING_FRAMES, TRAINING_BYTES = 512, 256 << 20  # of the segmenter and the finder; evenly spread
@@ -50,8 +48,6 @@ class Evaluator:
         segmenter: of a task whose frames are photographs of known labels, else None.
         finder: of a task whose condition is a pose, else None.
         fcn: the papers' FCN-8s, where its weights were given and the task has Viper's classes.
-        real: features of the real test samples by metric: "rfd4", "rfvd4" (4 x n x 96) and, where their
-            weights were given, "fid" (n x 2048) and "fvd" (n x 400).
     """
 
     document: dict[str, Any]
@@ -60,7 +56,6 @@ class Evaluator:
     segmenter: DilatedNet | None
     finder: DilatedNet | None
     fcn: FCN8s | None
-    real: dict[str, np.ndarray]
 
     @property
     def identity(self) -> str:
@@ -73,7 +68,7 @@ class Evaluator:
 
 
 def train_evaluator(prepared: Path, settings: "MeasureSettings", out: Path) -> None:
-    """Train and measure the evaluator of a prepared task; writes evaluator.json and weights.safetensors.
+    """Train the evaluator of a prepared task; writes evaluator.json and weights.safetensors.
 
     Runs on the CPU with one thread, so that the bytes are the same on every machine of one kind.
 
@@ -83,14 +78,13 @@ def train_evaluator(prepared: Path, settings: "MeasureSettings", out: Path) -> N
         out: folder of the two files.
 
     Raises:
-        SlimvidError: clips shorter than a window, too few samples, or standard weights of another hash.
+        SlimvidError: clips shorter than a window, or too few samples.
     """
     with one_thread():
-        task = PreparedTask(prepared, cache_mb=64)
+        task = PreparedTask(prepared, splits=("train",), cache_mb=64)
         judge = _build(task, settings)
         _calibrate(judge, task, settings)
         _train_readers(judge, task, settings)
-        _measure_real(judge, task, settings)
         _write(judge, out)
 
 
@@ -129,7 +123,6 @@ def read_evaluator(path: Path, task: PreparedTask, settings: "MeasureSettings") 
         raise SlimvidError(f"{path / WEIGHTS}: not the weights that {DOCUMENT} names (SHA-256); {again}")
     judge = _build(task, settings)
     judge.document = document
-    judge.real = {name[5:]: t.numpy() for name, t in tensors.items() if name.startswith("real.")}
     for prefix, module in _modules(judge).items():
         own = {n[len(prefix) + 1 :]: t for n, t in tensors.items() if n.startswith(prefix + ".")}
         module.load_state_dict(own)
@@ -139,6 +132,11 @@ def read_evaluator(path: Path, task: PreparedTask, settings: "MeasureSettings") 
 def sample_places(task: PreparedTask, split: str, settings: "MeasureSettings") -> dict[str, list[tuple]]:
     """Where the samples of "rfd4" and "rfvd4" lie in a split's clips: (clip number, first frame, y, x)."""
     lengths = [info.length for info in task.clips(split)]
+    if not lengths:
+        raise SlimvidError(
+            f"{task.root}: holds no {split} clip, because its footage was too short to hold any back; give "
+            f"the task longer footage or {split}_frames, and prepare it again"
+        )
     height, width = task.meta.height, task.meta.width
     windows = rf.sample_places(lengths, height, width, window=settings.window, stride=settings.window_stride)
     if len(windows) < 4:
@@ -199,7 +197,10 @@ def _protocol(settings: "MeasureSettings") -> dict[str, Any]:
 def _build(task: PreparedTask, settings: "MeasureSettings") -> Evaluator:
     """The untrained networks that a task's kind of condition asks for."""
     meta = task.meta
-    classes = len(meta.classes)
+    classes, pairs = (
+        len(meta.classes),
+        "test" in meta.aligned,
+    )  # else there is no truth to read frames against
     document = {
         "format": FORMAT,
         "task": meta.task,
@@ -214,10 +215,9 @@ def _build(task: PreparedTask, settings: "MeasureSettings") -> Evaluator:
         document=document,
         frame_nets=rf.networks(2),
         window_nets=rf.networks(3),
-        segmenter=new_segmenter(classes) if meta.aligned and classes and not meta.label_frames else None,
-        finder=new_finder() if meta.aligned and meta.condition.kind == "pose" else None,
+        segmenter=new_segmenter(classes) if pairs and classes and not meta.label_frames else None,
+        finder=new_finder() if pairs and meta.condition.kind == "pose" else None,
         fcn=load_fcn(settings.fcn) if settings.fcn and _fcn_knows(task) else None,
-        real={},
     )
 
 
@@ -225,7 +225,7 @@ def _fcn_knows(task: PreparedTask) -> bool:
     """Whether the frames are photographs of the classes that the papers' FCN-8s was trained on."""
     from slimvid.data.viper import NAMES
 
-    return task.meta.aligned and task.meta.classes == NAMES and not task.meta.label_frames
+    return "test" in task.meta.aligned and task.meta.classes == NAMES and not task.meta.label_frames
 
 
 def _modules(judge: Evaluator) -> dict[str, Any]:
@@ -269,35 +269,10 @@ def _train_readers(judge: Evaluator, task: PreparedTask, settings: "MeasureSetti
         judge.finder = train_finder(frames, points, iterations=iterations)
 
 
-def _measure_real(judge: Evaluator, task: PreparedTask, settings: "MeasureSettings") -> None:
-    """Real features of the test clips, floors and ceilings, clip by clip; each frame is read once."""
-    places = sample_places(task, "test", settings)
-    features: dict[str, list[np.ndarray]] = {"rfd4": [], "rfvd4": []}
-    readings: list[dict[str, Any]] = []
-    for number, (name, frames) in enumerate(_test_clips(task)):
-        for key, value in clip_features(judge, frames, places, number, settings.window).items():
-            features[key].append(value)
-        reading = read_clip(judge, task, name, frames)
-        reading["warp"] = warping_error(frames, *clip_motion(task, "test", name, frames))
-        readings.append(reading)
-    judge.real = {key: np.concatenate(value, axis=1) for key, value in features.items()}
-    lengths = [info.length for info in task.clips("test")]
-    judge.real |= standard.clip_features(settings, lambda: (f for _, f in _test_clips(task)), lengths)
-    floors = {f"{key}_floor": half_sample_floor(judge.real[key]) for key in features}
-    warps = [r["warp"] for r in readings if r["warp"] is not None]
-    judge.document["values"] = {
-        **floors,
-        "warp_error_real": float(np.mean(warps)) if warps else None,
-        "miou_seg_ceiling": _ceiling(readings),
-        **_label_ceilings(task, readings),
-        "pose_error_floor": _floor(readings),
-    }
-
-
 def read_clip(
-    judge: Evaluator, task: PreparedTask, name: str, frames: np.ndarray, *, first: int = 0
+    judge: Evaluator, task: PreparedTask, split: str, name: str, frames: np.ndarray, *, first: int = 0
 ) -> dict[str, Any]:
-    """What the segmenter and the finder see in the frames of a test clip (from ``first`` on).
+    """What the segmenter and the finder see in the frames of a clip (from ``first`` on).
 
     Returns:
         "confusion": int64 classes x classes against the true labels, None without a segmenter;
@@ -308,14 +283,14 @@ def read_clip(
     for t, frame in enumerate(frames, start=first):
         if judge.segmenter is not None:
             found = segment(judge.segmenter, frame)
-            segmented.append(confusion(task.labels("test", name, t), found, judge.classes))
+            segmented.append(confusion(task.labels(split, name, t), found, judge.classes))
         if task.meta.label_frames:
-            scored.append(picture_confusion(task.labels("test", name, t), frame, task.meta.palette))
+            scored.append(picture_confusion(task.labels(split, name, t), frame, task.meta.palette))
         elif judge.fcn is not None:
             found = fcn_segment(judge.fcn, frame)
-            scored.append(confusion(task.labels("test", name, t), found, judge.classes))
+            scored.append(confusion(task.labels(split, name, t), found, judge.classes))
         if judge.finder is not None:
-            keypoints.append(task.keypoints("test", name, t))
+            keypoints.append(task.keypoints(split, name, t))
             points.append(find_points(judge.finder, frame, keypoints[-1]))
     if task.meta.palette and judge.fcn is None and judge.segmenter is not None:
         scored = segmented
@@ -324,46 +299,17 @@ def read_clip(
     return {**summed, "points": points, "keypoints": keypoints}
 
 
-def _label_ceilings(task: PreparedTask, readings: list[dict[str, Any]]) -> dict[str, float | None]:
-    """The label scores of the true frames, where the task has label scores."""
-    matrices = [r["label_confusion"] for r in readings if r["label_confusion"] is not None]
-    scores = label_scores(sum(matrices), task.meta.palette) if matrices else {}
-    return {f"{name}_ceiling": value for name, value in scores.items()}
-
-
-def _test_clips(task: PreparedTask) -> Iterator[tuple[str, np.ndarray]]:
-    for info in task.clips("test"):
-        yield info.name, clip_frames(task, "test", info.name, info.length)
-
-
-def _ceiling(readings: list[dict[str, Any]]) -> float | None:
-    matrices = [r["confusion"] for r in readings if r["confusion"] is not None]
-    return mean_iou(sum(matrices)) if matrices else None
-
-
-def _floor(readings: list[dict[str, Any]]) -> float | None:
-    distances = [
-        point_distances(found, true[..., :2], true)
-        for r in readings
-        for found, true in zip(r["points"], r["keypoints"], strict=True)
-    ]
-    every = np.concatenate(distances) if distances else np.empty(0)
-    return float(every.mean()) if every.size else None
-
-
 def _write(judge: Evaluator, out: Path) -> None:
     """The weights first, so that an evaluator.json on disk is always whole."""
     tensors: dict[str, torch.Tensor] = {}
     for prefix, module in _modules(judge).items():
         tensors |= {f"{prefix}.{name}": value for name, value in module.state_dict().items()}
-    tensors |= {f"real.{name}": torch.from_numpy(value) for name, value in judge.real.items()}
     save_tensors(out / WEIGHTS, tensors)
     document = judge.document
     document["extractors"] = {
         "rfd4": rf.network_hash(judge.frame_nets),
         "rfvd4": rf.network_hash(judge.window_nets),
     }
-    document["samples"] = {name: int(value.shape[-2]) for name, value in judge.real.items()}
     document["weights_sha256"] = sha256_file(out / WEIGHTS)
     write_json(out / DOCUMENT, {"id": sha256_json(document), **document})
 

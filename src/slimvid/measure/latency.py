@@ -31,7 +31,7 @@ def measure_latency(
 ) -> None:
     """Time a translator on the first test clip and write ``latency.json``."""
     translator = load(artifact, device=device, precision=precision, threads=threads)
-    data = PreparedTask(prepared)
+    data = PreparedTask(prepared, splits=("test",))
     clip = data.clips("test")[0]
     count = min(settings.latency_frames, clip.length)
     conditions = [data.condition("test", clip.name, i) for i in range(count)]

@@ -20,6 +20,7 @@ from slimvid.measure.frechet import frechet_distance, frechet_replicates, half_s
 from slimvid.measure.kid import kernel_distance
 from slimvid.measure.label_scores import SCORES, label_scores
 from slimvid.measure.pose_error import find_points, point_distances
+from slimvid.measure.real import Real, read_real
 from slimvid.measure.resample import clip_draws, interval, mean_replicates
 from slimvid.measure.segmenter import mean_iou
 
@@ -60,7 +61,7 @@ def measure_quality(
     Args:
         frames: archive of the row's generated frames, all frames of every test clip.
         prepared: the task's prepared store.
-        evaluator: folder of the task's evaluator.
+        evaluator: folder of the task's evaluator, and of what the real frames measure by it.
         settings: as the evaluator was trained with.
         out: ``.../<method>/<seed>/quality.json``; the row's name and seed are read off this path.
         skip_first: frames at the start of every clip that no measure looks at, because the translator was
@@ -71,10 +72,11 @@ def measure_quality(
             samples are left.
     """
     with evaluators.one_thread():
-        task = PreparedTask(prepared, cache_mb=64)
+        task = PreparedTask(prepared, splits=("test",), cache_mb=64)
         judge = evaluators.read_evaluator(evaluator, task, settings)
-        seen = _look(judge, task, FrameArchive(frames), settings, skip_first)
-        values, replicates = _summary(judge, seen, task, settings)
+        real = read_real(evaluator, judge)
+        seen = _look(judge, real, task, FrameArchive(frames), settings, skip_first)
+        values, replicates = _summary(seen, task, settings)
     write_json(out, _document(judge, task, seen, values, replicates, settings, out))
 
 
@@ -87,7 +89,7 @@ class _Seen:
         confusions: the label confusion of each clip, where there is a segmenter; label_confusions: those of
             the label scores, where the task has such.
         features: of all generated samples, by metric.
-        real: of the true samples, in the same order.
+        real: of the true samples, in the same order. bounds: floors and ceilings, of the true frames.
         owners: clip number of every sample of "rfd4" and "rfvd4".
         skipped: frames at the start of every clip that were left out.
     """
@@ -97,16 +99,22 @@ class _Seen:
     label_confusions: list[np.ndarray]
     features: dict[str, np.ndarray]
     real: dict[str, np.ndarray]
+    bounds: dict[str, float | None]
     owners: dict[str, np.ndarray]
     skipped: int
 
 
 def _look(
-    judge: Evaluator, task: PreparedTask, archive: FrameArchive, settings: "MeasureSettings", skip: int
+    judge: Evaluator,
+    real: Real,
+    task: PreparedTask,
+    archive: FrameArchive,
+    settings: "MeasureSettings",
+    skip: int,
 ) -> _Seen:
     """Read every generated clip once (once more for each standard network) and measure it."""
     infos = task.clips("test")
-    lengths = clip_lengths(task, skip)
+    lengths = clip_lengths(task, "test", skip)
     places = evaluators.sample_places(task, "test", settings)
     clips: dict[str, dict[str, Any]] = {}
     readings: list[dict[str, Any]] = []
@@ -127,22 +135,23 @@ def _look(
         confusions=[r["confusion"] for r in readings if r.get("confusion") is not None],
         label_confusions=[r["label_confusion"] for r in readings if r.get("label_confusion") is not None],
         features={name: value[..., keep[name], :] for name, value in joined.items()},
-        real={name: judge.real[name][..., keep[name], :] for name in joined},
+        real={name: real.features[name][..., keep[name], :] for name in joined},
+        bounds=real.values,
         owners={name: np.array([place[0] for place in places[name]])[keep[name]] for name in features},
         skipped=skip,
     )
 
 
-def clip_lengths(task: PreparedTask, skip: int) -> list[int]:
-    """Frames of each test clip, all more than the ``skip`` given ones.
+def clip_lengths(task: PreparedTask, split: str, skip: int) -> list[int]:
+    """Frames of each clip of a split, all more than the ``skip`` given ones.
 
     Raises:
         SlimvidError: a clip has no frame left to measure.
     """
-    lengths = [info.length for info in task.clips("test")]
+    lengths = [info.length for info in task.clips(split)]
     if min(lengths) <= skip:
         raise SlimvidError(
-            f"{task.root}: a test clip has {min(lengths)} frames and the first {skip} are given; "
+            f"{task.root}: a {split} clip has {min(lengths)} frames and the first {skip} are given; "
             "prepare longer clips"
         )
     return lengths
@@ -188,12 +197,12 @@ def _clip_values(
     judge: Evaluator, task: PreparedTask, info: ClipInfo, drawn: np.ndarray, skip: int
 ) -> tuple[dict[str, float | None], dict[str, Any]]:
     """The measures of one clip that need no set of clips, and what the readers saw in it."""
-    if not task.meta.aligned:  # the stored frames are no truth of these conditions
+    if "test" not in task.meta.aligned:  # the stored frames are no truth of these conditions
         return dict.fromkeys((*CLIP_VALUES, "miou_seg")), {}
     truth = evaluators.clip_frames(task, "test", info.name, info.length)
     flow, valid = evaluators.clip_motion(task, "test", info.name, truth)
     drawn, truth, flow, valid = drawn[skip:], truth[skip:], flow[skip:], valid[skip:]
-    reading = evaluators.read_clip(judge, task, info.name, drawn, first=skip)
+    reading = evaluators.read_clip(judge, task, "test", info.name, drawn, first=skip)
     matrix = reading["confusion"]
     values = {
         **likeness(drawn, truth),
@@ -229,7 +238,7 @@ def _pose_error(judge: Evaluator, reading: dict[str, Any], truth: np.ndarray) ->
 
 
 def _summary(
-    judge: Evaluator, seen: _Seen, task: PreparedTask, settings: "MeasureSettings"
+    seen: _Seen, task: PreparedTask, settings: "MeasureSettings"
 ) -> tuple[dict[str, float | None], dict[str, list[float]]]:
     """Values over all clips, and their replicates on the common draws of clips."""
     draws = clip_draws(len(seen.clips), settings.bootstrap, seed=BOOTSTRAP_SEED)
@@ -252,7 +261,7 @@ def _summary(
         replicates |= {name: [scores[name] for scores in again] for name in again[0]} if again else {}
     error = values["pose_error"]
     values["pose_error_height"] = None if error is None else error / task.meta.height
-    return {**values, **judge.document["values"], **_standard_values(seen)}, replicates
+    return {**values, **seen.bounds, **_standard_values(seen)}, replicates
 
 
 def _clip_mean(seen: _Seen, name: str, draws: list[np.ndarray]) -> tuple[float | None, list[float]]:
@@ -316,10 +325,11 @@ def _protocol(
     count = {name: int(value.shape[-2]) for name, value in seen.features.items()}
     protocol = {
         **judged_data(judge, task),
+        "split": "test",
         "clips": len(seen.clips),
         "frames": sum(clip["frames"] for clip in seen.clips.values()),
         "skipped_first_frames": seen.skipped,
-        "paired": meta.aligned,
+        "paired": "test" in meta.aligned,
         **judged_samples(judge, count, settings),
         "floor": "two random halves of all real samples, so at n / 2; ceilings are of all real test frames",
         "iterations": made["protocol"]["iterations"],

@@ -5,6 +5,9 @@ Here rows of the config are the widths and cuts, trained once each; a trained bl
 intervals and budgets cost no training. Every point is a row under a plan: true MACs, the mean per output
 frame with the full frames that its streams really drew, against RFVD-4.
 
+The front is a choice, so it is made on the validation clips. The test split is not opened: settings that are
+taken here become rows of a table, and there they are reported.
+
 All points are measured in one process, clip by clip, so that the evaluator is read once and every true frame
 is decoded once.
 """
@@ -34,9 +37,10 @@ from slimvid.settings import PlanSettings
 if TYPE_CHECKING:
     from slimvid.settings import MeasureSettings, SearchSettings
 
+SPLIT = "val"
 METRICS = ("rfd4", "rfvd4")
 PROTOCOL = {
-    "macs_g": "true MACs, mean per output frame of the test clips with the full frames really drawn, 1e9",
+    "macs_g": "true MACs, mean per output frame of these clips with the full frames really drawn, 1e9",
     "full_frame_share": "of the frames that a network drew: those that the whole network drew",
     "front": "no other point costs at most as much and is better in RFVD-4, or is as good and costs less",
     "half_sample_sd": "how much RFVD-4 moves with the samples: over random halves, so a little wide",
@@ -46,20 +50,24 @@ PROTOCOL = {
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """What all points are measured by: a task's test clips and their judge.
+    """What all points are measured by: the clips of a split and their judge.
 
     Attributes:
+        split: "val", to choose by; a comparison that is only reported may take another.
+        real: features of the true samples by metric and clip number, filled while the points walk.
         places: where samples lie, by metric. keep: which of them count; the others begin at given frames.
         lengths: frames of each clip. skip: given frames at the start of a clip, which no measure looks at.
     """
 
     task: PreparedTask
+    split: str
     judge: Evaluator
     settings: "MeasureSettings"
     places: dict[str, list[tuple]]
     keep: dict[str, np.ndarray]
     lengths: list[int]
     skip: int
+    real: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -79,10 +87,11 @@ class Point:
     features: dict[str, list[np.ndarray]] = field(default_factory=lambda: {name: [] for name in METRICS})
     similar: list[dict[str, float]] = field(default_factory=list)
 
-    def stream(self, task: PreparedTask) -> Iterator[np.ndarray]:
-        """The frames of all test clips as one stream; counts the full ones as it goes."""
+    def stream(self, trial: Trial) -> Iterator[np.ndarray]:
+        """The frames of all clips as one stream; counts the full ones as it goes."""
+        task, split = trial.task, trial.split
         conditions = (
-            task.condition("test", clip.name, i) for clip in task.clips("test") for i in range(clip.length)
+            task.condition(split, clip.name, i) for clip in task.clips(split) for i in range(clip.length)
         )
         seen: list[int] = []
         for frame in self.translator.draw(conditions, in_full=seen):
@@ -102,7 +111,7 @@ def search(
     device: str = "auto",
     threads: int = 1,
 ) -> None:
-    """Measure every row under every plan, mark the Pareto front, and write the document of the search.
+    """Measure every row under every plan on "val", mark the Pareto front, and write the search's document.
 
     Args:
         artifacts: folders by row: ``original``, which is a point of its own, and ``searched.methods``.
@@ -148,24 +157,28 @@ def under(translator: Translator, plan: PlanSettings) -> Translator:
     return other
 
 
-def open_trial(prepared: Path, evaluator: Path, settings: "MeasureSettings", *, skip: int = 0) -> Trial:
+def open_trial(
+    prepared: Path, evaluator: Path, settings: "MeasureSettings", *, skip: int = 0, split: str = SPLIT
+) -> Trial:
     """Read a task and its evaluator.
 
     Args:
         skip: given frames at the start of a clip.
+        split: the one to measure on, and the only one that is opened.
 
     Raises:
         SlimvidError: the evaluator belongs to other data or settings, or too few samples are left.
     """
-    task = PreparedTask(prepared, cache_mb=64)
-    places = evaluators.sample_places(task, "test", settings)
+    task = PreparedTask(prepared, splits=(split,), cache_mb=64)
+    places = evaluators.sample_places(task, split, settings)
     return Trial(
         task=task,
+        split=split,
         judge=evaluators.read_evaluator(evaluator, task, settings),
         settings=settings,
         places=places,
         keep=kept(places, skip),
-        lengths=clip_lengths(task, skip),
+        lengths=clip_lengths(task, split, skip),
         skip=skip,
     )
 
@@ -173,7 +186,7 @@ def open_trial(prepared: Path, evaluator: Path, settings: "MeasureSettings", *, 
 def walk(
     trial: Trial, points: Sequence[Point], *, joined: bool = False
 ) -> Iterator[tuple[Point, np.ndarray]]:
-    """Draw and judge every test clip by every point; the points take turns at a clip.
+    """Draw and judge every clip by every point; the points take turns at a clip.
 
     Args:
         joined: the clips are one stream, so that a reference may lie before a cut, as in uncut footage. For
@@ -182,23 +195,23 @@ def walk(
     Yields:
         each point after each clip, and the frames that it drew, uint8 T x H x W x 3, given ones first.
     """
-    streams = {id(p): p.stream(trial.task) for p in points} if joined else {}
-    for number, info in enumerate(trial.task.clips("test")):
-        truth = evaluators.clip_frames(trial.task, "test", info.name, info.length)
+    streams = {id(p): p.stream(trial) for p in points} if joined else {}
+    for number, info in enumerate(trial.task.clips(trial.split)):
+        truth = evaluators.clip_frames(trial.task, trial.split, info.name, info.length)
+        trial.real[number] = _features(trial, number, truth)
         for point in points:
             if joined:
                 frames = np.stack(list(islice(streams[id(point)], info.length)))
                 point.drawn += info.length
             else:
-                frames = _draw(trial.task, info, point, truth)
-            with evaluators.one_thread():  # as the true features were taken
-                _judge(trial, number, point, frames, truth)
+                frames = _draw(trial, info, point, truth)
+            _judge(trial, number, point, frames, truth)
             yield point, frames
 
 
-def _draw(task: PreparedTask, info: ClipInfo, point: Point, truth: np.ndarray) -> np.ndarray:
+def _draw(trial: Trial, info: ClipInfo, point: Point, truth: np.ndarray) -> np.ndarray:
     translator, full = point.translator, []
-    conditions = (task.condition("test", info.name, i) for i in range(info.length))
+    conditions = (trial.task.condition(trial.split, info.name, i) for i in range(info.length))
     first = list(truth[: translator.given])
     frames = np.stack(list(translator.draw(conditions, first_frames=first, in_full=full)))
     point.full += len(full)
@@ -207,20 +220,26 @@ def _draw(task: PreparedTask, info: ClipInfo, point: Point, truth: np.ndarray) -
 
 
 def _judge(trial: Trial, number: int, point: Point, frames: np.ndarray, truth: np.ndarray) -> None:
-    window = trial.settings.window
-    for name, value in evaluators.clip_features(trial.judge, frames, trial.places, number, window).items():
+    for name, value in _features(trial, number, frames).items():
         point.features[name].append(value)
-    if trial.task.meta.aligned:  # else the stored frames are no truth of these conditions
+    if trial.split in trial.task.meta.aligned:  # else the stored frames are no truth of these conditions
         point.similar.append(likeness(frames[trial.skip :], truth[trial.skip :]))
+
+
+def _features(trial: Trial, number: int, frames: np.ndarray) -> dict[str, np.ndarray]:
+    """Of a clip's samples, true or drawn; with one thread, as in every measure."""
+    with evaluators.one_thread():
+        return evaluators.clip_features(trial.judge, frames, trial.places, number, trial.settings.window)
 
 
 def values(trial: Trial, point: Point) -> dict[str, float | None]:
     """The figures of a point that has walked all clips: cost, share of full frames, quality.
 
-    RFD-4, RFVD-4, PSNR and SSIM are those of ``quality.json`` for the same frames, ``rfvd4_sd`` is its
+    RFD-4, RFVD-4, PSNR and SSIM are taken as those of ``quality.json`` are, ``rfvd4_sd`` is its
     half-sample spread. PSNR and SSIM are None where the task has no true frame for a condition.
     """
-    real = {name: trial.judge.real[name][..., trial.keep[name], :] for name in METRICS}
+    true = {name: [trial.real[n][name] for n in range(len(trial.lengths))] for name in METRICS}
+    real = {name: np.concatenate(true[name], axis=1)[..., trial.keep[name], :] for name in METRICS}
     drawn = {name: np.concatenate(point.features[name], axis=1)[..., trial.keep[name], :] for name in METRICS}
     weights = [length - trial.skip for length in trial.lengths]
     similar = {
@@ -239,7 +258,7 @@ def values(trial: Trial, point: Point) -> dict[str, float | None]:
 
 
 def macs(trial: Trial, point: Point) -> float:
-    """True MACs, mean per output frame of the test clips, with the full frames that were really drawn.
+    """True MACs, mean per output frame of the clips, with the full frames that were really drawn.
 
     As in ``measure_cost``, given frames cost nothing and count as output.
     """
@@ -312,10 +331,11 @@ def _protocol(trial: Trial, points: list[Point]) -> dict[str, Any]:
     count = {name: int(trial.keep[name].sum()) for name in METRICS}
     return {
         **judged_data(trial.judge, trial.task),
+        "split": trial.split,
         "clips": len(trial.lengths),
         "frames": sum(trial.lengths) - trial.skip * len(trial.lengths),
         "skipped_first_frames": trial.skip,
-        "paired": trial.task.meta.aligned,
+        "paired": trial.split in trial.task.meta.aligned,
         **judged_samples(trial.judge, count, trial.settings),
         "drawn_by": points[0].translator.runtime.describe(),
         "definitions": PROTOCOL,

@@ -68,7 +68,7 @@ def write_offsets(
     from slimvid.infer.translator import load
 
     translator = load(artifact, device=device, threads=threads)
-    picture = draw(gather(translator, PreparedTask(prepared), name=name))
+    picture = draw(gather(translator, PreparedTask(prepared, splits=("test",)), name=name))
     with atomic_path(out) as temporary:
         picture.save(temporary, format="PNG", optimize=True)
 

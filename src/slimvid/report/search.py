@@ -81,7 +81,8 @@ def reading(document: Mapping[str, Any], frame: "pandas.DataFrame", svg: Path) -
     lines = [
         f"# {document['task']}: width, dependence and interval of a Shortcut block",
         "",
-        f"Seed {document['seed']}, {protocol['data']}, {protocol['clips']} test clips. A point is a row",
+        f"Seed {document['seed']}, {protocol['data']}, {protocol['clips']} validation clips, to choose by:",
+        "no table reports them, and what is chosen here is a row of a table on test clips. A point is a row",
         "under a plan; it is on the front if no other one costs at most as much and has a lower RFVD-4.",
         "GMACs are true multiply-accumulates, mean per output frame, with the full frames really drawn.",
         f"RFVD-4 is a distance of random features on {windows} windows of {frames} frames, not FVD; behind ±",

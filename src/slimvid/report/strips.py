@@ -79,13 +79,13 @@ def gather(
     marks: Marks | None = None,
 ) -> Strip:
     """Choose the clip and frames (see :func:`choose`) and read them for every row."""
-    task = PreparedTask(prepared)
+    task = PreparedTask(prepared, splits=("test",))
     clip, indices = choose(task)
     pictures = [("condition", [task.picture("test", clip, i) for i in indices])]
     for label, path in rows:
         archive = open_archive(path, clip, indices)
         pictures.append((label, [archive.frame(clip, i) for i in indices]))
-    pictures.append(("truth", [task.frame("test", clip, i) for i in indices]))
+    pictures.append((truth_label(task), [task.frame("test", clip, i) for i in indices]))
     marks = marks or {}
     files = {label: path for of_kind in marks.values() for label, path in of_kind.items()}
     return Strip(
@@ -97,6 +97,11 @@ def gather(
         keys={label: _keys(path, clip) for label, path in files.items()},
         legend=_legend(marks),
     )
+
+
+def truth_label(task: PreparedTask) -> str:
+    """What stored frames are beside their conditions: their truth, or only the domain to look like."""
+    return "truth" if "test" in task.meta.aligned else "target domain"
 
 
 def others(plan: PlanSettings) -> str:

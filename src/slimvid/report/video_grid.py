@@ -26,7 +26,7 @@ def write_comparison_video(prepared: Path, rows: strips.Rows, out: Path, *, clip
     Raises:
         SlimvidError: a store or archive is missing, or an archive lacks a frame of the clip.
     """
-    task = PreparedTask(prepared)
+    task = PreparedTask(prepared, splits=("test",))
     name = clip or strips.choose(task)[0]
     info = next((c for c in task.clips("test") if c.name == name), None)
     if info is None:
@@ -40,7 +40,7 @@ def _side_by_side(task: PreparedTask, rows: strips.Rows, clip: ClipInfo) -> Iter
     """Frames of the whole picture, uint8 [H, W, 3] with even sides."""
     archives = [strips.open_archive(path, clip.name, range(clip.length)) for _, path in rows]
     width, height = strips.cell_size((task.meta.height, task.meta.width))
-    labels = ["condition", *(label for label, _ in rows), "truth"]
+    labels = ["condition", *(label for label, _ in rows), strips.truth_label(task)]
     bar = _bar(labels, width)
     for i in range(clip.length):
         cells = [task.picture("test", clip.name, i)]

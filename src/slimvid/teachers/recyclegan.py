@@ -234,7 +234,7 @@ def train(
     *, task: str, settings: RecycleGANSettings, seed: int, prepared: Path, out: Path, runtime: Runtime
 ) -> None:
     """Train the original of a task and write its artifact to ``out``."""
-    data = PreparedTask(prepared)
+    data = PreparedTask(prepared, splits=("train",))
     fit(
         task=task,
         method="original",

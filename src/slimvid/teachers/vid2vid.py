@@ -214,7 +214,7 @@ def train(
     *, task: str, settings: TeacherSettings, seed: int, prepared: Path, out: Path, runtime: Runtime
 ) -> None:
     """Train the original of a task and write its artifact to ``out``."""
-    data = PreparedTask(prepared)
+    data = PreparedTask(prepared, splits=("train",))
     spec = generator_spec(settings, data.meta.condition)
     fit(
         task=task,

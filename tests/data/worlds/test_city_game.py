@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from slimvid.data.manifest import SPLITS
 from slimvid.data.prepare import prepare
 from slimvid.data.store import PreparedTask
 from slimvid.data.worlds import city, city_game, clips, condition_spec, task_facts
@@ -12,8 +13,8 @@ from slimvid.settings import TaskSettings
 
 
 def settings(translation, **changes) -> TaskSettings:
-    small = {"height": 64, "width": 96, "clip_frames": 4, "train_clips": 1, "test_clips": 1, "seed": 3}
-    own = {"source": "world", "world": "city", "translation": translation}
+    small = {"height": 64, "width": 96, "clip_frames": 4, "train_clips": 1, "val_clips": 1, "seed": 3}
+    own = {"source": "world", "world": "city", "translation": translation, "fps": 15, "test_clips": 1}
     return TaskSettings(**(own | small | changes))
 
 
@@ -77,9 +78,28 @@ def test_prepared_tasks_know_their_classes(translation, tmp_path):
     prepare("toy", settings(translation, height=32, width=48), tmp_path)
     task = PreparedTask(tmp_path)
     assert task.meta.condition == condition_spec(settings(translation)) and task.meta.condition.channels == 3
-    assert task.meta.classes == city.condition_spec().label_names and task.meta.aligned
+    assert task.meta.classes == city.condition_spec().label_names
+    assert task.meta.aligned == SPLITS  # of a teacher that learns from pairs
     assert task.meta.label_frames == (translation == "game2label")
     assert task.labels("test", task.clips("test")[0].name, 0) is not None
+
+
+@pytest.mark.parametrize("translation", ["game2camera", "game2label", "label2game"])
+def test_no_training_scene_of_an_unpaired_task_is_seen_in_both_domains(translation):
+    """Each domain of the training split has streets of its own; pairs are left for val and test alone."""
+    sizes = {"height": 32, "width": 48, "clip_frames": 4, "train_clips": 2}
+    unpaired = settings(translation, teacher="recyclegan", **sizes)
+    assert task_facts(unpaired)["aligned"] == ("val", "test")
+    paired = {split: list(found) for split, found in clips(settings(translation, **sizes)).items()}
+    apart = {split: list(found) for split, found in clips(unpaired).items()}
+    for split in ("val", "test"):
+        for one, other in zip(paired[split], apart[split], strict=True):
+            assert np.array_equal(one.image, other.image) and np.array_equal(one.frames, other.frames)
+    for clip in apart["train"]:  # its frames' own conditions are nowhere among the conditions
+        truth = next(c for c in paired["train"] if np.array_equal(c.frames, clip.frames))
+        assert np.array_equal(truth.labels, clip.labels)  # they go with the frames
+        seen = [c.image[0].astype(int) for c in apart["train"]]
+        assert min(np.abs(picture - truth.image[0]).mean() for picture in seen) > 15
 
 
 def test_other_worlds_have_one_look():

@@ -13,8 +13,9 @@ WORLDS = ("face", "city", "body")
 
 
 def settings(world: str, **changes) -> TaskSettings:
-    small = {"height": 64, "width": 64, "clip_frames": 5, "train_clips": 2, "test_clips": 2, "seed": 3}
-    return TaskSettings(**({"source": "world", "world": world} | small | changes))
+    small = {"height": 64, "width": 64, "clip_frames": 5, "seed": 3}
+    few = {"train_clips": 2, "val_clips": 1, "test_clips": 2}
+    return TaskSettings(**({"source": "world", "world": world} | small | few | changes))
 
 
 def first(world: str, split: str = "train", **changes):
@@ -25,7 +26,7 @@ def first(world: str, split: str = "train", **changes):
 def shot():
     """One clip per world, rendered once."""
     sizes = {"face": (96, 96), "city": (96, 192), "body": (96, 96)}
-    return {w: first(w, height=h, width=v, clip_frames=6) for w, (h, v) in sizes.items()}
+    return {w: first(w, height=h, width=v, clip_frames=6, fps=15) for w, (h, v) in sizes.items()}
 
 
 def maps_of(clip) -> dict[str, np.ndarray]:
@@ -65,7 +66,7 @@ def test_a_clip_does_not_depend_on_the_clips_before_it(world):
 def test_seed_split_and_number_change_the_clip(world):
     s = settings(world, clip_frames=4)
     split = clips(s)
-    pictures = [c.frames for c in (*split["train"], *split["test"])]
+    pictures = [c.frames for c in (*split["train"], *split["val"], *split["test"])]
     pictures.append(first(world, clip_frames=4, seed=4).frames)
     for i, a in enumerate(pictures):
         for b in pictures[:i]:
@@ -247,10 +248,20 @@ def test_families_are_dealt_to_all_train_clips():
 
 
 def test_frame_rate_sets_the_pace():
-    """Without a rate it is 15; at a lower rate more happens between two frames."""
-    assert first("body", clip_frames=4).fps == 15
+    """Without a rate it is 30; at a lower rate more happens between two frames."""
+    assert first("body", clip_frames=4).fps == 30
     slow = [np.abs(first("body", clip_frames=6, fps=f).flow.astype(float)).mean() for f in (30.0, 10.0)]
     assert slow[1] > 1.5 * slow[0]
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_motion_is_per_second(world):
+    """The same second at twice the rate: the same pictures at the same times, and half the motion a frame."""
+    slow, fast = first(world, clip_frames=6, fps=15), first(world, clip_frames=11, fps=30)
+    every, between = np.abs(np.diff(slow.frames.astype(float), axis=0)).mean(), fast.frames[::2].astype(float)
+    assert np.abs(between - slow.frames).mean() < 0.4 * every
+    motion = [np.abs(c.flow[1:].astype(float)).sum(axis=1)[c.flow_valid[1:] > 0].mean() for c in (slow, fast)]
+    assert 0.4 < motion[1] / motion[0] < 0.6
 
 
 def test_unknown_world_is_refused():

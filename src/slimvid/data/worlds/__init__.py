@@ -9,7 +9,12 @@ Three worlds, chosen by ``settings.world``:
 
 All give backward optical flow that is exact by construction, with a validity mask. The look is drawn from
 small families that the condition shows (each world's module says how), so that a held-out clip can be drawn.
-Everything follows from (seed, world, split, clip number); the same settings give the same bytes.
+Everything follows from (seed, world, split, clip number); the same settings give the same bytes. Motion is
+defined per second: at 30 frames a second things move half as far from frame to frame as at 15.
+
+A task whose original learns without pairs (``settings.unpaired``) trains on two streets a clip: conditions
+show one and frames another, so that no scene is ever seen in both looks. Its other clips keep the truth of
+every condition, because a world can draw one street in both looks, and measures need it.
 """
 
 from collections.abc import Iterator
@@ -23,9 +28,8 @@ from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
 
 _WORLDS = ("face", "city", "body")
-_FPS = 15.0  # where the settings name no frame rate
-_SPLITS = ("train", "test")
-_FIRST = {"train": 0, "test": 15}  # where a split starts to deal the families: other combinations in the test
+_STREAMS = ("train", "test", "val", "train conditions")  # of random numbers; the last one's of unpaired tasks
+_FIRST = {"train": 0, "val": 27, "test": 30}  # where a split starts to deal the 36 combinations of families
 
 
 def _module(world: str | None):
@@ -47,7 +51,7 @@ def condition_spec(settings) -> ConditionSpec:
 
 def task_facts(settings) -> dict[str, Any]:
     """Fields of `slimvid.data.store.TaskMeta` beyond the common ones."""
-    return {} if settings.translation is None else _second_look().task_facts(settings.translation)
+    return {} if settings.translation is None else _second_look().task_facts(settings)
 
 
 def _second_look():
@@ -55,26 +59,27 @@ def _second_look():
 
 
 def clips(settings) -> dict[str, Iterator[Clip]]:
-    """Render a task: ``{"train": ..., "test": ...}``, clips one by one as they are asked for.
+    """Render a task: ``{"train": ..., "val": ..., "test": ...}``, clips one by one as they are asked for.
 
     Args:
         settings: `slimvid.config.TaskSettings` with world, height and width (the worlds are made for
-            64..512 px, which need not be equal), fps (default 15), clip_frames, train_clips, test_clips,
-            seed.
+            64..512 px, which need not be equal), fps, clip_frames, train_clips, val_clips, test_clips, seed.
 
     Raises:
         SlimvidError: unknown world.
     """
     module = _module(settings.world)
-    counts = {"train": settings.train_clips, "test": settings.test_clips}
+    counts = {"train": settings.train_clips, "val": settings.val_clips, "test": settings.test_clips}
+
+    def random(stream: str, number: int) -> np.random.Generator:
+        key = (_WORLDS.index(settings.world), _STREAMS.index(stream), number)
+        return np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=key))
 
     def split(name: str) -> Iterator[Clip]:
         for number in range(counts[name]):
-            key = (_WORLDS.index(settings.world), _SPLITS.index(name), number)
-            rng = np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=key))
-            title = f"{settings.world}_{name}_{number:04d}"
-            yield module.render(
-                rng, settings=settings, fps=settings.fps or _FPS, name=title, number=number + _FIRST[name]
-            )
+            apart = name == "train" and settings.unpaired  # two streets a clip
+            own = {"conditions": random("train conditions", number)} if apart else {}
+            title, dealt = f"{settings.world}_{name}_{number:04d}", number + _FIRST[name]
+            yield module.render(random(name, number), settings=settings, name=title, number=dealt, **own)
 
-    return {name: split(name) for name in _SPLITS}
+    return {name: split(name) for name in counts}

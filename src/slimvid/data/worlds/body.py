@@ -205,16 +205,17 @@ def _along(rings: np.ndarray) -> np.ndarray:
     return (s - s[0]) / (s[-1] - s[0])
 
 
-def render(rng: np.random.Generator, *, settings, fps: float, name: str, number: int) -> Clip:
+def render(rng: np.random.Generator, *, settings, name: str, number: int) -> Clip:
     """One dance of one person; see `slimvid.data.worlds.clips`."""
+    frames, fps = settings.clip_frames, settings.fps
     rng, paint = rng.spawn(2)  # person and dance are the same at every size, textures are not
     dancer = _Dancer(
         rng, paint, number=number, height=settings.height, width=settings.width, seed=settings.seed
     )
-    moves = dance(rng, settings.clip_frames, fps)
-    glow = 1 + wander(rng, np.arange(settings.clip_frames) / fps, 0.02, 0.3)
+    moves = dance(rng, frames, fps)
+    glow = 1 + wander(rng, np.arange(frames) / fps, 0.02, 0.3)
     out = {k: [] for k in ("frames", "keypoints", "densepose", "flow", "flow_valid")}
-    for k in range(settings.clip_frames):
+    for k in range(frames):
         view, flow, valid, points = dancer.draw({key: v[k] for key, v in moves.items()}, glow[k])
         out["frames"].append(view.colour)
         out["keypoints"].append(points[None])

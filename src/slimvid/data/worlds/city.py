@@ -223,16 +223,26 @@ class _Town:
         return blurred(shade, max(0.6, self.height / 110))
 
 
-def render(rng: np.random.Generator, *, settings, fps: float, name: str, number: int) -> Clip:
-    """One drive; see `slimvid.data.worlds.clips`."""
-    town = _Town(rng, height=settings.height, width=settings.width, frames=settings.clip_frames, fps=fps)
+def render(
+    rng: np.random.Generator,
+    *,
+    settings,
+    name: str,
+    number: int,
+    conditions: np.random.Generator | None = None,
+) -> Clip:
+    """One drive; see `slimvid.data.worlds.clips`. Given ``conditions``, these show a street of their own."""
+    frames, fps = settings.clip_frames, settings.fps
+    size = {"height": settings.height, "width": settings.width, "frames": frames, "fps": fps}
+    town = _Town(rng, **size)
     if settings.translation is not None:
         from slimvid.data.worlds import city_game
 
-        return city_game.render(town, settings=settings, fps=fps, name=name)
+        source = town if conditions is None else _Town(conditions, **size)
+        return city_game.render(source, town, settings=settings, name=name)
     facets = town.set.facets
     out = {k: [] for k in ("frames", "labels", "instances", "flow", "flow_valid")}
-    for k in range(settings.clip_frames):
+    for k in range(frames):
         view, flow, valid = town.draw(k)
         out["frames"].append(view.colour)
         out["labels"].append(facets.label[view.ids])

@@ -1,6 +1,7 @@
 """The city's second look, as an old game would draw the same street, and tasks between looks and labels.
 
-Tasks (``translation``), every row with the truth of its condition:
+Tasks (``translation``). A row's frame is the truth of its condition, but for the training rows of a task that
+is learnt without pairs: those show two streets.
 
 * ``game2camera`` (viper2city): the game's frame is to become the camera's.
 * ``game2label`` (viper2label): the game's frame is to become its label map, in the palette's colours.
@@ -10,12 +11,14 @@ The game has the camera's geometry, but flat saturated surfaces in few tones, ed
 hard shadows, the sun on the other side, clear air, and a banded sky.
 """
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
+from slimvid.data.manifest import SPLITS
 from slimvid.data.palette import paint
 from slimvid.data.worlds.canvas import Atlas, Renderer
 from slimvid.data.worlds.city_street import NAMES, PALETTE
@@ -23,6 +26,11 @@ from slimvid.data.worlds.city_street import NAMES, PALETTE
 _TONES = 20  # distance between two tones of a surface
 _SKY = ((38, 110, 235), (64, 140, 245), (96, 172, 252), (140, 204, 255), (190, 232, 255))  # zenith first
 _SHADOW = 0.55
+_LOOKS = {  # of conditions, and of frames
+    "game2camera": ("game", "camera"),
+    "game2label": ("game", "labels"),
+    "label2game": ("labels", "game"),
+}
 
 
 def condition_spec() -> ConditionSpec:
@@ -30,9 +38,14 @@ def condition_spec() -> ConditionSpec:
     return ConditionSpec(kind="image")
 
 
-def task_facts(translation: str) -> dict[str, Any]:
-    """The fields of `TaskMeta` that say what labels and frames are."""
-    return {"label_names": NAMES, "palette": PALETTE, "label_frames": translation == "game2label"}
+def task_facts(settings) -> dict[str, Any]:
+    """The fields of `TaskMeta` that say what labels and frames are, and which rows are pairs."""
+    return {
+        "label_names": NAMES,
+        "palette": PALETTE,
+        "label_frames": settings.translation == "game2label",
+        "aligned": tuple(split for split in SPLITS if split != "train" or not settings.unpaired),
+    }
 
 
 class Game:
@@ -79,23 +92,43 @@ def flatten(texture: np.ndarray) -> np.ndarray:
     return (np.rint(vivid / _TONES) * _TONES).clip(0, 255).astype(np.uint8)
 
 
-def render(town, *, settings, name: str, fps: float) -> Clip:
-    """One drive as the condition and the frames of ``settings.translation``.
+class _Shown(NamedTuple):
+    """A scene in one look: picture [H, W, 3], class ids [H, W], flow and its validity."""
 
-    The labels are the scene's, and the flow that of the frames.
-    """
-    game, translation = Game(town), settings.translation
-    out: dict[str, list] = {key: [] for key in ("image", "frames", "labels", "flow", "flow_valid")}
-    for k in range(settings.clip_frames):
+    picture: np.ndarray
+    labels: np.ndarray
+    flow: np.ndarray
+    valid: np.ndarray
+
+
+def _film(town, look: str, frames: int) -> Iterator[_Shown]:
+    """A town's scenes, one after another, in the game's look, the camera's, or as the game's label maps."""
+    game = None if look == "camera" else Game(town)
+    for k in range(frames):
         scene = town.scene(k)
-        view, flow, valid = game.draw(scene)
-        labels = game.facets.label[view.ids]
-        image, frame = view.colour, paint(labels, PALETTE)
-        if translation == "game2camera":
-            seen, flow, valid = town.renderer.frame(**scene)
-            frame, labels = seen.colour, game.facets.label[seen.ids]
-        elif translation == "label2game":
-            image, frame = frame, image
-        for key, value in zip(out, (image, frame, labels, flow, valid), strict=True):
-            out[key].append(value)
-    return Clip(name=name, fps=fps, **{key: np.stack(value) for key, value in out.items()})
+        view, flow, valid = town.renderer.frame(**scene) if game is None else game.draw(scene)
+        labels = town.set.facets.label[view.ids]
+        yield _Shown(paint(labels, PALETTE) if look == "labels" else view.colour, labels, flow, valid)
+
+
+def render(source, town, *, settings, name: str) -> Clip:
+    """One drive as the condition and the frames of ``settings.translation``; labels and flow are the frames'.
+
+    Args:
+        source: the town that the conditions show. town: the one of the frames; the same where frames are the
+            truth of their conditions.
+    """
+    films = [
+        list(_film(place, look, settings.clip_frames))
+        for place, look in zip((source, town), _LOOKS[settings.translation], strict=True)
+    ]
+    conditions, frames = films
+    return Clip(
+        name=name,
+        fps=settings.fps,
+        image=np.stack([shown.picture for shown in conditions]),
+        frames=np.stack([shown.picture for shown in frames]),
+        labels=np.stack([shown.labels for shown in frames]),
+        flow=np.stack([shown.flow for shown in frames]),
+        flow_valid=np.stack([shown.valid for shown in frames]),
+    )

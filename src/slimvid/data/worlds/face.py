@@ -79,9 +79,9 @@ def poses(rng: np.random.Generator, frames: int, fps: float) -> list[Pose]:
     ]
 
 
-def render(rng: np.random.Generator, *, settings, fps: float, name: str, number: int) -> Clip:
+def render(rng: np.random.Generator, *, settings, name: str, number: int) -> Clip:
     """One clip of one person; see `slimvid.data.worlds.clips`."""
-    h, w, frames = settings.height, settings.width, settings.clip_frames
+    h, w, frames, fps = settings.height, settings.width, settings.clip_frames, settings.fps
     rng, paint = rng.spawn(2)  # person and motion are the same at every size, textures are not
     who = person(rng, number=number)
     head = Head(paint, who, height=h, width=w)
