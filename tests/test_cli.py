@@ -92,3 +92,10 @@ def test_one_thread_is_one_thread_for_every_library(tmp_path):
         check=True,
     )
     assert done.stdout.strip() == "[1]"
+
+
+def test_the_machine_says_what_a_green_run_was_green_on(monkeypatch, capsys):
+    assert call(monkeypatch, "machine") in (0, None)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0].split(" ")[0] for line in lines] == ["processor", "torch", "device"]
+    assert lines[-1].endswith(("precision auto: fp32", "precision auto: bf16"))

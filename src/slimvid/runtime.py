@@ -145,6 +145,24 @@ def _cpu_name() -> str:
     return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 
+PRECISION_FLAGS = ("avx2", "fma", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_tile")
+
+
+def machine() -> list[str]:
+    """Lines on what decides a run's numbers here: processor, its flags, torch's build, threads, precision."""
+    import torch
+
+    flags = [flag for flag in PRECISION_FLAGS if flag in _cpu_flags()]
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    native = "bf16" if _native_bf16(device) and COMPARED[device] else "fp32"
+    return [
+        f"processor: {_cpu_name()}, {os.cpu_count()} cores ({', '.join(flags) or 'no known flags'})",
+        f"torch {torch.__version__}: CPU capability {torch.backends.cpu.get_cpu_capability()}, oneDNN "
+        f"{'on' if torch.backends.mkldnn.is_available() else 'off'}, {torch.get_num_threads()} threads",
+        f"device auto: {device}; precision auto: {native}",
+    ]
+
+
 def code_revision() -> str:
     """The git revision of the installed source, with "+" where it was changed; "unknown" outside git."""
     import subprocess

@@ -61,6 +61,14 @@ def version() -> None:
 
 
 @app.command()
+def machine() -> None:
+    """Say what decides a run's numbers on this machine: processor, torch, device and precision."""
+    from slimvid.runtime import machine as run
+
+    print("\n".join(run()))
+
+
+@app.command()
 def sync() -> None:
     """Reconcile DVC and Snakemake after a direct run of one of them, or after `dvc pull`."""
     from slimvid.sync import sync as run
