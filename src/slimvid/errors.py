@@ -49,7 +49,7 @@ def system_error(error: Exception, path: Path | str | None = None) -> SlimvidErr
     """
     number = _number(error)
     reason = os.strerror(number) if number else " ".join(str(error).split())
-    name = getattr(error, "filename", None) or path or "a file"
+    name = getattr(error, "filename2", None) or getattr(error, "filename", None) or path or "a file"
     remedy = _REMEDIES.get(number, "check the file and its disk")
     return SlimvidError(f"{os.fsdecode(name)}: {reason}; {remedy}")
 

