@@ -34,7 +34,16 @@ REPORTING = {  # the steps that look at test frames, with what they need besides
 }
 FEW = {"clip_frames": 12, "train_clips": 2, "val_clips": 2, "test_clips": 1}
 CHOOSING = {"train-teacher", "compress", "train-evaluator", "search"}
-OTHER = {"prepare", "table", "paper-table", "track", "report", "version", "sync"}  # reads no test frame
+OTHER = {
+    "prepare",
+    "table",
+    "paper-table",
+    "track",
+    "report",
+    "version",
+    "machine",
+    "sync",
+}  # reads no test frame
 
 
 def slimvid(*arguments: str) -> int | None:

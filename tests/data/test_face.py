@@ -83,6 +83,15 @@ def test_head_crop_is_two_and_a_half_faces_wide():
         (lambda r: (r / "landmarks-dlib68/s0/00003.json").write_text("[[1"), "00003.json: damaged"),
         (lambda r: write_picture(r / "images/s0/00003.png", FRAMES[0][:40]), "00003.png: is 64x40"),
         (lambda r: shutil.rmtree(r / "landmarks-dlib68/s0"), "landmarks-dlib68/s0: no such folder"),
+        (lambda r: write_picture(r / "images/s0/cover.png", FRAMES[0]), "cover.png: is not named like"),
+        (
+            lambda r: shutil.copytree(r / "landmarks-dlib68/s0", r / "landmarks-dlib68/s1"),
+            "s1: landmarks of a",
+        ),
+        (
+            lambda r: write_text(r / "landmarks-dlib68/s0/00000.json", [[0, 0]] * 68),
+            "00000.json: all landmarks",
+        ),
         (lambda r: shutil.rmtree(r / "images/s0"), "images: holds no sequence folders"),
     ],
 )

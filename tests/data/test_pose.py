@@ -16,6 +16,7 @@ from toy_footage import (
 )
 
 from slimvid.data import pose
+from slimvid.data.pose import read_densepose
 from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
 
@@ -84,3 +85,16 @@ def test_real_poses(real_data):
     x, y = np.rint(clip.keypoints[0, 0, seen, :2]).astype(int).T
     grown = cv2.dilate(body.astype(np.uint8), np.ones((7, 7), np.uint8))
     assert grown[y, x].mean() > 0.9  # the two maps were moved alike
+
+
+def test_densepose_spreads_the_part(tmp_path):
+    iuv = np.zeros((6, 6, 3), np.uint8)
+    iuv[2:4, 2:4] = (24, 7, 9)
+    path = tmp_path / "d.png"
+    cv2.imwrite(str(path), iuv)  # as DensePose's tools do: I where OpenCV has blue
+    surface = read_densepose(path, size=(6, 6))
+    assert tuple(surface[2, 2]) == (255, 7, 9)
+    assert surface[0, 0].max() == 0
+    cv2.imwrite(str(path), iuv * 2)
+    with pytest.raises(SlimvidError, match="body part 48 of 24"):
+        read_densepose(path, size=(6, 6))

@@ -1,6 +1,8 @@
 """Any video file or folder of frames."""
 
+import logging
 import struct
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,13 +25,28 @@ from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
 
 
-def write_video(path: Path, frames: np.ndarray, *, fps: int = 24, faststart: bool = False) -> Path:
+def write_video(
+    path: Path,
+    frames: np.ndarray,
+    *,
+    fps: int = 24,
+    faststart: bool = False,
+    ms: Sequence[int] = (),
+    aspect: int = 1,
+) -> Path:
+    """``ms``: time stamps, in milliseconds; ``aspect``: of the pixels."""
     with av.open(str(path), "w", options={"movflags": "faststart"} if faststart else {}) as container:
         stream = container.add_stream("mpeg4", rate=Fraction(fps))
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt, stream.bit_rate = "yuv420p", 8_000_000
-        for image in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        stream.sample_aspect_ratio = Fraction(aspect)
+        if ms:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        for t, image in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            if ms:
+                frame.pts, frame.time_base = ms[t], Fraction(1, 1000)
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
 
@@ -101,9 +118,11 @@ def test_fast_motion_is_no_cut():
 
 def test_cuts_of_real_footage(real_data):
     assert probe(real_data / "clips" / "bikes.mp4").cuts == [30, 76, 137, 187, 242]
-    carphone = probe(real_data / "clips" / "carphone_pristine.mp4")
+    carphone = probe(  # 176x144 with pixels of 128:117
+        real_data / "clips" / "carphone_pristine.mp4"
+    )
     assert carphone.cuts == []
-    assert (carphone.count, carphone.size, carphone.fps) == (120, (144, 176), 29.97)
+    assert (carphone.count, carphone.size, carphone.fps) == (120, (144, 193), 29.97)
 
 
 def test_video_that_says_it_is_turned_is_turned(tmp_path):
@@ -173,8 +192,9 @@ def test_files_beside_must_go_with_the_frames(film, tmp_path):
 
 
 def test_wrong_content_beside_is_named(film, tmp_path):
+    points = face_points(width=40, centre=(48, 32))
     for t in range(24):
-        write_text(tmp_path / "lm" / f"{t:05d}.json", face_points().tolist()[: 68 - (t == 3)])
+        write_text(tmp_path / "lm" / f"{t:05d}.json", points.tolist()[: 68 - (t == 3)])
         write_picture(tmp_path / "ids" / f"{t:05d}.png", np.zeros((64 - (t == 3), 96), np.uint8))
     with pytest.raises(SlimvidError, match=r"00003\.json: has shape \[67, 2\]"):
         list(clips(settings(film, landmarks=tmp_path / "lm"))["train"])
@@ -250,3 +270,68 @@ def test_folder_with_a_bad_picture_is_named(tmp_path):
     (root / "f4.png").unlink()
     with pytest.raises(SlimvidError, match=r"between f3\.png and f5\.png"):
         clips(settings(root, fps=10))
+
+
+def test_a_pause_ends_a_clip_and_is_said(tmp_path, caplog):
+    ms = [40 * t + 3000 * (t >= 12) for t in range(24)]
+    path = write_video(tmp_path / "gap.mkv", moving(24, 64, 96), fps=25, ms=ms)
+    with caplog.at_level(logging.INFO, "slimvid"):
+        found = clips(settings(path, clip_frames=30, test_frames=(12, 24)))
+    assert [(c.name, len(c), c.fps) for c in found["train"]] == [("gap_00000", 12, 25)]
+    assert [(c.name, len(c), c.fps) for c in found["test"]] == [("gap_cut00012_00000", 12, 25)]
+    assert "gap.mkv: the time jumps by 3.04 s before frame 12: a clip ends there" in caplog.text
+
+
+def test_uneven_frames_are_resampled_unless_the_task_gives_its_rate(tmp_path, caplog):
+    ms = np.cumsum([0, *[20, 20, 60] * 7]).tolist()
+    split = lambda n: {"train_frames": (0, n), "val_frames": (n, n + 3), "test_frames": (n + 3, n + 6)}  # noqa: E731
+    path = write_video(tmp_path / "mix.mkv", moving(22, 64, 96, step=2), fps=50, ms=ms)
+    with caplog.at_level(logging.INFO, "slimvid"):
+        found = clips(settings(path, clip_frames=100, **split(30)))
+    assert "mix.mkv: the frame rate is variable" in caplog.text
+    clip = next(found["train"])
+    assert (clip.fps, len(clip)) == (50, 30)  # 0.6 s of 0.7
+    assert np.array_equal(clip.frames[2], clip.frames[3])  # seen for 60 ms
+    assert not np.array_equal(clip.frames[1], clip.frames[2])
+    assert len(next(clips(settings(path, fps=10, clip_frames=100, **split(16)))["train"])) == 16
+
+
+def test_files_beside_pixels_that_are_not_square_are_refused(tmp_path):
+    path = write_video(tmp_path / "wide.mp4", moving(6, 64, 96), aspect=2)
+    assert probe(path).size == (64, 192)
+    for t in range(6):
+        write_text(tmp_path / "lm" / f"{t}.json", face_points(width=40, centre=(48, 32)).tolist())
+    with pytest.raises(SlimvidError, match=r"wide\.mp4: its pixels are not square, .*`landmarks:`"):
+        clips(settings(path, landmarks=tmp_path / "lm"))
+
+
+@pytest.mark.parametrize("kind", ["landmarks", "poses", "labels"])
+@pytest.mark.parametrize("stray", ["000020", "legend"])
+def test_a_hole_in_the_files_beside_a_video_is_named(film, tmp_path, kind, stray):
+    names = [*(f"{t:06d}" for t in range(20) if t != 5), stray]
+    for name in names:
+        write_text(tmp_path / "f" / f"{name}.{'png' if kind == 'labels' else 'json'}", {})
+    word = "missing between 000004" if stray == "000020" else r"legend\.\w+: is not named like the others"
+    with pytest.raises(SlimvidError, match=word):
+        clips(settings(film, label_names=("a",), **{kind: tmp_path / "f"}))
+
+
+def test_a_frame_is_not_paired_with_a_number_that_begins_like_it(tmp_path):
+    for t in range(1, 4):
+        write_picture(tmp_path / "img" / f"{t}.png", texture(32, 48))
+        write_text(tmp_path / "lm" / f"{t}0.json", {})
+    with pytest.raises(SlimvidError, match=r"10\.json: does not go with frame 1\.png"):
+        clips(settings(tmp_path / "img", fps=10, landmarks=tmp_path / "lm"))
+
+
+def test_a_video_without_a_rate_is_called_a_video(tmp_path):
+    path = write_video(tmp_path / "one.mkv", moving(1, 64, 96))
+    with pytest.raises(
+        SlimvidError, match=r"one\.mkv: this video states no frame rate; give the task `fps:`"
+    ):
+        clips(settings(path))
+    raw = write_video(tmp_path / "raw.m4v", moving(8, 64, 96))
+    try:
+        assert len(next(clips(settings(raw))["train"])) > 1
+    except SlimvidError as error:
+        assert "states no frame rate" in str(error)

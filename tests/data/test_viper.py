@@ -109,7 +109,7 @@ def test_a_frame_without_class_map_is_named(tmp_path):
     root = game(tmp_path)
     missing = root / "train/cls/001/001_00003.png"
     missing.unlink()
-    with pytest.raises(SlimvidError, match=r"001_00003\.png: missing; every frame needs its class map"):
+    with pytest.raises(SlimvidError, match=r"img/001/001_00003\.png: has no class map file in .*add one"):
         every_split(viper, settings(root))
     own = {"path_target": city(tmp_path / "city"), "teacher": "recyclegan"}
     every_split(viper, settings(root, "game2camera", **own))  # which needs none

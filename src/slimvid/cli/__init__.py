@@ -13,6 +13,7 @@ import typer
 
 from slimvid.cli import search, steps, tables
 from slimvid.errors import SlimvidError
+from slimvid.files import system_errors
 
 app = typer.Typer(
     help="Compress video-to-video translation GANs and prove what the compression cost.",
@@ -40,13 +41,17 @@ THREADS = (
 
 
 def main() -> None:
-    """Entry point of the ``slimvid`` command: a SlimvidError becomes one line on stderr and status 1."""
+    """Entry point of the ``slimvid`` command: a SlimvidError becomes one line on stderr and status 1.
+
+    So does what the system refuses to read or write, in whatever step.
+    """
     # Before NumPy is imported: its linear algebra with two threads made the bootstrap six times dearer. Torch
     # gets the config's `threads`. Snakemake exports a job's share of --cores in all of these, which is
     # neither, and OpenBLAS heeds its own name before OpenMP's.
     os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
-        app()
+        with system_errors():
+            app()
     except SlimvidError as error:
         print(f"slimvid: {error}", file=sys.stderr)
         raise SystemExit(1) from None

@@ -39,11 +39,13 @@ def default_config() -> Path:
 def job(files: list[Path] | None, log: Path | None) -> Iterator["Config"]:
     """The validated config, with the job's log open; what goes wrong is in the log as well."""
     from slimvid.config import load
+    from slimvid.files import system_errors
     from slimvid.runtime import logging_to
 
     with logging_to(log):
         try:
-            yield load(*(files or [default_config()]))
+            with system_errors():
+                yield load(*(files or [default_config()]))
         except SlimvidError as error:
             if log is not None:
                 logging.getLogger("slimvid").error("%s", error)

@@ -13,8 +13,10 @@ import numpy as np
 
 from slimvid.data.clip import Clip
 from slimvid.data.condition import VOID, ConditionSpec
+from slimvid.data.crop import Crop
 from slimvid.data.footage import Shot, lazy_clips, rate, split_shots
-from slimvid.data.frames_io import PICTURES, Crop, check_numbering, list_files, read_ids, read_picture
+from slimvid.data.pictures import PICTURES, read_ids, read_picture
+from slimvid.data.sequence import check_numbering, list_files, partners
 from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
 
@@ -70,10 +72,7 @@ def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:
         raise SlimvidError(f"{root}: holds no images/val (or val); give CamVid's folder as the task's `path`")
     images = list_files(root / found[0], PICTURES)
     check_numbering(images)
-    pairs = [(image, root / found[1] / f"{image.stem}.png") for image in images]
-    missing = [label for _, label in pairs if not label.is_file()]
-    if missing:
-        raise SlimvidError(f"{missing[0]}: missing; every frame needs its label map")
+    pairs = list(zip(images, partners(images, root / found[1], "label map"), strict=True))
     shot = Shot(name=images[0].stem.split("_")[0], fps=rate(settings, FPS), frames=pairs)
     pieces = split_shots([shot], settings)
     load = partial(_frame_maps, settings)

@@ -13,24 +13,17 @@ They are expected under the same names, because a translator needs a label map f
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from slimvid.data.clip import Clip
 from slimvid.data.condition import VOID, ConditionSpec
+from slimvid.data.crop import Crop
 from slimvid.data.footage import Shot, hold_back, lazy_clips, rate
-from slimvid.data.frames_io import (
-    Crop,
-    check_numbering,
-    list_files,
-    list_folders,
-    number_of,
-    read_ids,
-    read_picture,
-)
 from slimvid.data.layout import Item, Layout, clean, find_layout, find_pieces
+from slimvid.data.pictures import PICTURES, read_ids, read_picture
+from slimvid.data.sequence import list_files, list_folders, sequences
 from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
 
@@ -127,10 +120,7 @@ def _official(root: Path, split: str, fps: float) -> list[Shot]:
     instances = any(root.glob("gtFine/train/*/*_gtFine_instanceIds.png"))
     shots = []
     for city in list_folders(root / SEQUENCES / split):
-        frames = list_files(city, (".png", ".jpg"))
-        for start, group in groupby(frames, key=lambda f: (number_of(f) or (f.stem,))[0]):
-            images = list(group)
-            check_numbering(images)
+        for start, images in sequences(list_files(city, PICTURES)).items():
             files = [_official_files(root, split, image, instances) for image in images]
             items = [Item(files=entry, first=files[0]) for entry in files]
             shots.append(Shot(name=clean(start.strip("_")), fps=fps, frames=items))

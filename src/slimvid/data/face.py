@@ -12,10 +12,12 @@ import numpy as np
 
 from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
+from slimvid.data.crop import Crop
 from slimvid.data.drawing import canny_edges, face_edges
 from slimvid.data.footage import Shot, lazy_clips, rate
-from slimvid.data.frames_io import Crop, read_landmarks, read_picture
 from slimvid.data.layout import Item, Layout, find_pieces
+from slimvid.data.pictures import read_picture
+from slimvid.data.points import read_landmarks
 from slimvid.settings import TaskSettings
 
 FPS = 30.0  # of most of FaceForensics' videos; frames as pictures do not say
@@ -49,7 +51,7 @@ def _clips(settings: TaskSettings, pieces: list[Shot]) -> Iterator[Clip]:
         folder = item.first["image"].parent
         if folder not in crops:  # one crop per sequence: the background must not move with the head
             size = read_picture(item.first["image"]).shape[:2]
-            landmarks = read_landmarks(item.first["landmarks"])
+            landmarks = read_landmarks(item.first["landmarks"], size=size)
             crops[folder] = size, head_crop(landmarks, size, height=settings.height, width=settings.width)
         size, crop = crops[folder]
         return _frame_maps(settings, item, size, crop)
@@ -86,7 +88,7 @@ def _frame_maps(
     settings: TaskSettings, item: Item, size: tuple[int, int], crop: Crop
 ) -> dict[str, np.ndarray]:
     picture = crop.picture(read_picture(item.files["image"], size=size))
-    landmarks = crop.points(read_landmarks(item.files["landmarks"]))
+    landmarks = crop.points(read_landmarks(item.files["landmarks"], size=size))
     low, high = settings.canny
     edges = face_edges(
         landmarks,

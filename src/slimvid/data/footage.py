@@ -127,7 +127,8 @@ def rate(settings: TaskSettings, own: float | None) -> float:
         SlimvidError: neither is known.
     """
     if settings.fps is None and own is None:
-        raise SlimvidError(f"{settings.path}: pictures have no frame rate; give the task `fps:`")
+        kind = "pictures have no" if settings.path.is_dir() else "this video states no"
+        raise SlimvidError(f"{settings.path}: {kind} frame rate; give the task `fps:`")
     return float(settings.fps or own)
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slimvid.data.footage import Shot, hold_back, split_shots
-from slimvid.data.frames_io import PICTURES, check_numbering, list_files, list_folders
+from slimvid.data.pictures import PICTURES
+from slimvid.data.sequence import check_numbering, list_files, list_folders, partners
 from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
 
@@ -36,6 +37,7 @@ class Layout:
         """The sequences of a split, with `Item` frames; a split's name begins theirs."""
         folders = {kind: root / self._folder(kind, split) for kind in self.folders}
         kept = {k: f for k, f in folders.items() if k not in self.optional or f.is_dir()}
+        _check_sequences(kept)
         return [
             Shot(
                 name=clean(f"{split}_{sequence.name}".lstrip("_")),
@@ -98,28 +100,23 @@ def _items(folders: Mapping[str, Path], sequence: str) -> list[Item]:
     for kind in folders:
         if kind == "image":
             continue
-        for entry, file in zip(files, _partners(folders[kind] / sequence, kind, images), strict=True):
+        found = partners(images, folders[kind] / sequence, kind, SUFFIXES.get(kind, (".png",)))
+        for entry, file in zip(files, found, strict=True):
             entry[kind] = file
     return [Item(files=entry, first=files[0]) for entry in files]
 
 
-def _partners(folder: Path, kind: str, images: Sequence[Path]) -> list[Path]:
-    """The file of ``kind`` for each image: named alike, a suffix to the name allowed (``_keypoints``).
+def _check_sequences(folders: Mapping[str, Path]) -> None:
+    """Labels, landmarks or poses of a sequence whose frames are not there: the sequence is missing.
 
     Raises:
-        SlimvidError: names the first image without one, or a file that belongs to no image.
+        SlimvidError: names the folder.
     """
-    files = list_files(folder, SUFFIXES.get(kind, (".png",)))
-    by_stem = {file.stem: file for file in files}
-    found = []
-    for image in images:
-        partner = by_stem.pop(image.stem, None) or by_stem.pop(f"{image.stem}_keypoints", None)
-        if partner is None:
-            raise SlimvidError(f"{image}: has no {kind} file in {folder}; add one named like it")
-        found.append(partner)
-    if by_stem:
-        stray = next(iter(by_stem.values()))
-        raise SlimvidError(
-            f"{stray}: belongs to no frame of {images[0].parent}; restore the frame or remove it"
-        )
-    return found
+    frames = {folder.name for folder in list_folders(folders["image"])}
+    for kind, parent in folders.items():
+        there = [folder for folder in sorted(parent.glob("*/")) if not folder.name.startswith(".")]
+        left = [folder for folder in there if folder.name not in frames]
+        if left:
+            raise SlimvidError(
+                f"{left[0]}: {kind} of a sequence without frames in {folders['image']}; restore or remove it"
+            )

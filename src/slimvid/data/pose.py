@@ -7,14 +7,18 @@ Layouts under ``path``, each with one folder per sequence:
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
+from slimvid.data.crop import Crop
 from slimvid.data.footage import lazy_clips, rate
-from slimvid.data.frames_io import Crop, read_densepose, read_openpose, read_picture
 from slimvid.data.layout import Item, Layout, find_pieces
+from slimvid.data.pictures import read_colours, read_picture
+from slimvid.data.points import read_openpose
+from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
 
 FPS = 30.0  # of most dance videos; frames as pictures do not say
@@ -48,7 +52,23 @@ def _frame_maps(settings: TaskSettings, item: Item) -> dict[str, np.ndarray]:
     image = read_picture(item.files["image"])
     size = image.shape[:2]
     crop = Crop.centre(size, height=settings.height, width=settings.width)
-    people = read_openpose(item.files["openpose"])
+    people = read_openpose(item.files["openpose"], size=size)
     people[..., :2] = crop.points(people[..., :2])
     surface = crop.ids(read_densepose(item.files["densepose"], size=size))
     return {"frames": crop.picture(image), "keypoints": people, "densepose": surface}
+
+
+def read_densepose(path: Path, *, size: tuple[int, int]) -> np.ndarray:
+    """A DensePose IUV picture as uint8 [H, W, 3]: part (0..24, spread over 0..255), U, V.
+
+    Files hold the part in blue, U in green, V in red, as OpenCV writes an (I, U, V) array. The part is spread
+    as in the vid2vid release, so that neighbouring parts differ visibly.
+
+    Raises:
+        SlimvidError: missing, damaged, of another size, or with a part above 24.
+    """
+    iuv = read_colours(path, size=size)[..., ::-1]
+    if iuv[..., 0].max(initial=0) > 24:
+        raise SlimvidError(f"{path}: body part {int(iuv[..., 0].max())} of 24; give DensePose's IUV picture")
+    parts = np.rint(iuv[..., 0] * (255 / 24)).astype(np.uint8)
+    return np.dstack([parts, iuv[..., 1], iuv[..., 2]])

@@ -5,31 +5,28 @@ What is given decides the condition: labels, else poses, else edges (the face pr
 landmarks).
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from slimvid.data.clip import Clip
 from slimvid.data.condition import VOID, ConditionSpec
+from slimvid.data.crop import Crop
+from slimvid.data.decode import VideoFile
 from slimvid.data.drawing import canny_edges, face_edges
 from slimvid.data.footage import Shot, assemble, rate, split_shots
-from slimvid.data.frames_io import (
-    PICTURES,
-    Crop,
-    check_numbering,
-    list_files,
-    read_ids,
-    read_landmarks,
-    read_openpose,
-    read_picture,
-)
 from slimvid.data.layout import clean
+from slimvid.data.pictures import PICTURES, read_ids, read_picture
+from slimvid.data.points import read_landmarks, read_openpose
+from slimvid.data.sequence import check_numbering, list_files
+from slimvid.data.timing import Timeline, timeline
 from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
+
+log = logging.getLogger("slimvid")
 
 CUT_LEAST = 16.0  # mean absolute difference of thumbnails, 0..255
 CUT_RATIO = 2.5  # ... and so many times the median of the differences around it
@@ -38,12 +35,28 @@ _THUMBNAIL = (32, 24)
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """What one pass over the footage tells: frames, size (rows, columns), rate, hard cuts."""
+    """What one pass over the footage tells.
+
+    Attributes:
+        count: frames in the file or folder.
+        size: (rows, columns) as shown.
+        square: whether its pixels are stored square; else they were scaled.
+        cuts: numbers of the frames at which the picture cuts.
+        times: its rate, and which frames are seen when.
+        notes: what was done to the pictures that a user should know.
+    """
 
     count: int
     size: tuple[int, int]
-    fps: float | None
+    square: bool
     cuts: list[int]
+    times: Timeline
+    notes: tuple[str, ...]
+
+    @property
+    def fps(self) -> float | None:
+        """Frames per second; None where the footage does not say."""
+        return self.times.fps
 
 
 def condition_spec(settings: TaskSettings) -> ConditionSpec:
@@ -83,14 +96,9 @@ def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:
     """
     footage = probe(Path(settings.path))
     beside = _beside(settings, footage)
-    name = clean(Path(settings.path).stem)
-    fps = rate(settings, footage.fps)
-    borders = [0, *footage.cuts, footage.count]
-    shots = [
-        Shot(name=name if a == 0 else f"{name}_cut{a:05d}", fps=fps, frames=range(a, b))
-        for a, b in pairwise(borders)
-    ]
-    pieces = split_shots(shots, settings)
+    for note in (*footage.notes, *(footage.times.notes if settings.fps is None else ())):
+        log.info("%s: %s", settings.path, note)
+    pieces = split_shots(_shots(settings, footage), settings)
     crop = Crop.centre(footage.size, height=settings.height, width=settings.width)
     return {split: _clips(settings, found, beside, crop, footage) for split, found in pieces.items()}
 
@@ -99,14 +107,15 @@ def probe(path: Path) -> Probe:
     """Decode all footage once: it is whole, of one size, and its hard cuts are known.
 
     Raises:
-        SlimvidError: missing, no video, damaged, truncated, or of changing size.
+        SlimvidError: missing, no video, damaged, truncated, of changing size, or see `VideoFile`.
     """
     import cv2
 
     size: tuple[int, int] | None = None
     thumbnails = []
     times: list[float] = []
-    for number, (time, frame) in enumerate(_decode(path)):
+    file = VideoFile(path=path)
+    for number, (time, frame) in enumerate(_pictures(path) if path.is_dir() else file.frames()):
         size = size or frame.shape[:2]
         if frame.shape[:2] != size:
             raise SlimvidError(
@@ -118,9 +127,15 @@ def probe(path: Path) -> Probe:
     if size is None:
         raise SlimvidError(f"{path}: no frame can be decoded; export the video again")
     count = len(thumbnails)
-    spans = len(times) == count > 1 and times[-1] > times[0]
-    fps = (count - 1) / (times[-1] - times[0]) if spans else None
-    return Probe(count=count, size=size, fps=fps and round(fps, 4), cuts=find_cuts(np.stack(thumbnails)))
+    stamped = len(times) == count
+    return Probe(
+        count=count,
+        size=size,
+        square=file.square,
+        cuts=find_cuts(np.stack(thumbnails)),
+        times=timeline(times, tick=file.tick) if stamped else Timeline(fps=None, runs=[range(count)]),
+        notes=tuple(file.notes),
+    )
 
 
 def find_cuts(thumbnails: np.ndarray) -> list[int]:
@@ -138,6 +153,19 @@ def find_cuts(thumbnails: np.ndarray) -> list[int]:
         if value > max(CUT_LEAST, CUT_RATIO * usual):
             cuts.append(i + 1)
     return cuts
+
+
+def _shots(settings: TaskSettings, footage: Probe) -> list[Shot]:
+    """Stretches without a cut or pause; where the task gives its rate, the stamps do not count."""
+    name, fps = clean(Path(settings.path).stem), rate(settings, footage.fps)
+    shots = []
+    for run in footage.times.runs if settings.fps is None else [range(footage.count)]:
+        numbers = np.asarray(run)
+        for part in np.split(numbers, np.searchsorted(numbers, footage.cuts)):
+            if len(part):
+                start = name if part[0] == 0 else f"{name}_cut{part[0]:05d}"
+                shots.append(Shot(name=start, fps=fps, frames=part.tolist()))
+    return shots
 
 
 def _clips(
@@ -162,13 +190,13 @@ def frame_maps(
     low, high = settings.canny
     maps = {"frames": picture, "edges": canny_edges(picture, low=low, high=high)}
     if "landmarks" in files:
-        maps["landmarks"] = crop.points(read_landmarks(files["landmarks"]))
+        maps["landmarks"] = crop.points(read_landmarks(files["landmarks"], size=size))
         rows, columns = picture.shape[:2]
         maps["edges"] = face_edges(maps["landmarks"], height=rows, width=columns, background=maps["edges"])
     if "labels" in files:
         maps["labels"] = crop.ids(_read_labels(files["labels"], size, len(settings.label_names)))
     if "poses" in files:
-        people = read_openpose(files["poses"])
+        people = read_openpose(files["poses"], size=size)
         people[..., :2] = crop.points(people[..., :2])
         maps["keypoints"] = people
         maps["densepose"] = np.zeros_like(
@@ -192,7 +220,8 @@ def _beside(settings: TaskSettings, footage: Probe) -> dict[str, list[Path]]:
     """The files beside the footage by kind, one a frame.
 
     Raises:
-        SlimvidError: another number of files than of frames, or names that do not go with the frames'.
+        SlimvidError: another number of files than of frames, a hole in their numbers, names that do not go
+            with the frames', or frames that were scaled.
     """
     kinds = {"landmarks": (".json", ".txt"), "labels": (".png",), "poses": (".json",)}
     beside = {}
@@ -200,7 +229,13 @@ def _beside(settings: TaskSettings, footage: Probe) -> dict[str, list[Path]]:
         folder = getattr(settings, kind)
         if folder is None:
             continue
-        files = list_files(Path(folder), suffixes)
+        if not footage.square:
+            raise SlimvidError(
+                f"{settings.path}: its pixels are not square, so it is unclear what `{kind}:` belongs to; "
+                "export it with square pixels and make them from that"
+            )
+        files = list_files(Path(folder), suffixes, field=kind)
+        check_numbering(files)
         if len(files) != footage.count:
             raise SlimvidError(
                 f"{folder}: {len(files)} files, but {settings.path} has {footage.count} frames; "
@@ -208,67 +243,31 @@ def _beside(settings: TaskSettings, footage: Probe) -> dict[str, list[Path]]:
             )
         if Path(settings.path).is_dir():
             for frame, file in zip(list_files(Path(settings.path), PICTURES), files, strict=True):
-                if not file.stem.startswith(frame.stem):
+                rest = file.stem.removeprefix(frame.stem)
+                if not file.stem.startswith(frame.stem) or rest[:1].isdigit():
                     raise SlimvidError(f"{file}: does not go with frame {frame.name}; name both alike")
         beside[kind] = files
     return beside
 
 
 def _pick(path: Path, wanted: Iterable[int]) -> Iterator[np.ndarray]:
-    """The frames of rising numbers ``wanted``, decoded in one pass."""
+    """The frames of numbers ``wanted`` (never falling), decoded in one pass."""
     if path.is_dir():
         files = list_files(path, PICTURES)
         yield from (read_picture(files[number]) for number in wanted)
         return
     wanted = iter(wanted)
     number = next(wanted, None)
-    for at, (_, frame) in enumerate(_decode(path)):
-        if at == number:
+    for at, (_, frame) in enumerate(VideoFile(path=path).frames()):
+        while at == number:
             yield frame
             number = next(wanted, None)
         if number is None:
             return
 
 
-def _decode(path: Path) -> Iterator[tuple[float | None, np.ndarray]]:
-    """All frames as (time in seconds, uint8 [H, W, 3] RGB); a folder's pictures have no time."""
-    if path.is_dir():
-        files = list_files(path, PICTURES)
-        check_numbering(files)
-        yield from ((None, read_picture(file)) for file in files)
-        return
-    if not path.is_file():
-        raise SlimvidError(f"{path}: no such video file or folder of frames; check the task's `path`")
-    import av
-
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise SlimvidError(f"{path}: holds no video stream; give a video file or a folder of frames")
-            yield from _decode_stream(path, container, container.streams.video[0])
-    except (av.error.FFmpegError, OSError) as error:
-        raise SlimvidError(f"{path}: cannot be decoded ({error.strerror}); copy or export it again") from None
-
-
-def _decode_stream(path: Path, container: Any, stream: Any) -> Iterator[tuple[float | None, np.ndarray]]:
-    count, whole = 0, _promised(container, stream)
-    for frame in container.decode(stream):
-        if frame.is_corrupt:
-            raise SlimvidError(f"{path}: frame {count} is damaged; copy or export the video again")
-        turned = np.rot90(frame.to_ndarray(format="rgb24"), k=round(frame.rotation / 90) % 4)
-        yield frame.time, np.ascontiguousarray(turned)
-        count += 1
-    if count < whole:
-        raise SlimvidError(f"{path}: truncated: {count} of {whole} frames; copy or export it again")
-
-
-def _promised(container: Any, stream: Any) -> int:
-    """How many frames a whole file gives, as far as it says (0: it does not).
-
-    A clip that was cut out of an MP4 without encoding it anew still holds, and counts, the frames from the
-    key-frame before the cut on; its edit list hides them, and they are not in the index.
-    """
-    if "mov" not in container.format.name:
-        return stream.frames
-    shown = sum(not entry.is_discard for entry in stream.index_entries)
-    return min(stream.frames, shown) if shown else stream.frames
+def _pictures(folder: Path) -> Iterator[tuple[None, np.ndarray]]:
+    """The pictures of a folder, in order; they have no time."""
+    files = list_files(folder, PICTURES)
+    check_numbering(files)
+    yield from ((None, read_picture(file)) for file in files)

@@ -24,18 +24,12 @@ import numpy as np
 from slimvid.data import cityscapes
 from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
+from slimvid.data.crop import Crop
 from slimvid.data.footage import RANGES, Shot, hold_back, lazy_clips, rate, split_shots
-from slimvid.data.frames_io import (
-    PICTURES,
-    Crop,
-    check_numbering,
-    list_files,
-    list_folders,
-    number_of,
-    read_picture,
-)
 from slimvid.data.layout import clean
 from slimvid.data.palette import exact_class, paint
+from slimvid.data.pictures import PICTURES, read_colours, read_picture
+from slimvid.data.sequence import check_numbering, list_files, list_folders, partners, sequences
 from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
 
@@ -106,17 +100,18 @@ def _shots(settings: TaskSettings, folder: Path) -> list[Shot]:
     for sequence in list_folders(folder / "img"):
         images = list_files(sequence, PICTURES)
         check_numbering(images)
-        frames = [(image, _class_map(folder, image) if with_labels else None) for image in images]
+        maps = _class_maps(folder, images) if with_labels else [None] * len(images)
+        frames = list(zip(images, maps, strict=True))
         name = clean(f"{folder.name}_{sequence.name}")
         shots.append(Shot(name=name, fps=rate(settings, FPS), frames=frames))
     return shots
 
 
-def _class_map(folder: Path, image: Path) -> Path:
-    path = folder / "cls" / image.parent.name / f"{image.stem}.png"
-    if not path.is_file():
-        raise SlimvidError(f"{path}: missing; every frame needs its class map: unpack the benchmark's cls")
-    return path
+def _class_maps(folder: Path, images: list[Path]) -> list[Path]:
+    maps = folder / "cls" / images[0].parent.name
+    if not maps.is_dir():
+        raise SlimvidError(f"{maps}: missing; every frame needs its class map: unpack the benchmark's cls")
+    return partners(images, maps, "class map")
 
 
 def _targets(settings: TaskSettings) -> dict[str, list[Shot]]:
@@ -141,11 +136,7 @@ def _targets(settings: TaskSettings) -> dict[str, list[Shot]]:
 
 def _by_name(folder: Path, fps: float) -> list[Shot]:
     """Sequences of a folder: frames whose names differ in the last number only."""
-    groups: dict[str, list[Path]] = {}
-    for image in list_files(folder, PICTURES):
-        groups.setdefault((number_of(image) or (image.stem,))[0], []).append(image)
-    for images in groups.values():
-        check_numbering(images)
+    groups = sequences(list_files(folder, PICTURES))
     name = lambda start: clean(f"{folder.name}_{start}".strip("_"))  # noqa: E731
     return [Shot(name=name(start), fps=fps, frames=images) for start, images in groups.items()]
 
@@ -181,7 +172,7 @@ def _frame_maps(settings: TaskSettings, item: tuple[Path, Path]) -> dict[str, np
 
 def _read_classes(path: Path, size: tuple[int, int]) -> np.ndarray:
     """A class map as ids, uint8 [H, W]; of the colour that two classes share the later one."""
-    stored = read_picture(path, size=size)
+    stored = read_colours(path, size=size)
     if stored.max() < len(CLASSES) and (stored == stored[..., :1]).all():
         return np.ascontiguousarray(stored[..., 0])  # ids; of the colours only black is as dark and grey
     ids, strange = exact_class(stored, PALETTE)

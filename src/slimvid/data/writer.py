@@ -10,6 +10,7 @@ from slimvid.data.clip import Clip
 from slimvid.data.manifest import MANIFEST, SPLITS, TaskMeta, write_manifest
 from slimvid.data.rows import MAPS, encode_row, row_hash
 from slimvid.errors import SlimvidError
+from slimvid.files import system_errors
 
 
 def write_prepared(root: Path | str, meta: TaskMeta, splits: Mapping[str, Iterable[Clip]]) -> None:
@@ -21,12 +22,17 @@ def write_prepared(root: Path | str, meta: TaskMeta, splits: Mapping[str, Iterab
         splits: the clips of each of `SPLITS`; they are drawn lazily, one clip in memory at a time.
 
     Raises:
-        SlimvidError: no clip to train or to test on, a clip name used twice, a clip of another size, or one
-            that lacks a map that the condition needs.
+        SlimvidError: no clip to train or to test on, a clip name used twice, a clip of another size, one that
+            lacks a map that the condition needs, or a folder or disk that cannot be written.
     """
     root = Path(root)
     if set(splits) != set(SPLITS):
         raise SlimvidError(f"task {meta.task}: splits {sorted(splits)}; give exactly {', '.join(SPLITS)}")
+    with system_errors(root):
+        _write(root, meta, splits)
+
+
+def _write(root: Path, meta: TaskMeta, splits: Mapping[str, Iterable[Clip]]) -> None:
     root.mkdir(parents=True, exist_ok=True)
     for stale in root.glob(".partial-*"):  # of a killed run
         shutil.rmtree(stale, ignore_errors=True)
