@@ -10,13 +10,12 @@ from slimvid import paths, sources
 from slimvid.config import validate
 from slimvid.errors import SlimvidError
 from slimvid.files import sha256_json, write_json
+from slimvid.yaml_file import read_mapping
 
 try:
+    for file in workflow.configfiles:  # Snakemake keeps the last of a key given twice
+        read_mapping(Path(file))
     SETTINGS = validate(config, origin=" + ".join(map(str, workflow.configfiles)))
-    MODULES = {
-        row: sources.method_module(row, settings.method)
-        for row, settings in SETTINGS.methods.items()
-    }
 except SlimvidError as error:
     sys.exit(f"slimvid: {error}")  # one line, before the DAG is built
 
@@ -91,7 +90,8 @@ def teacher_code(wildcards):
 
 
 def method_code(wildcards):
-    return code(MODULES[wildcards.method], teacher_module(wildcards))
+    method = sources.method_module(SETTINGS.methods[wildcards.method].method)
+    return code(method, teacher_module(wildcards))
 
 
 def teacher_module(wildcards):

@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from slimvid.compress import Job
+from slimvid.compress.fast_vid2vid_options import Options
 from slimvid.compress.frozen import FrozenTeacher
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
@@ -33,25 +33,12 @@ from slimvid.errors import SlimvidError
 from slimvid.files import sha256_file
 from slimvid.nets.vid2vid import Output
 from slimvid.nets.video_features import RandomVideoFeatures
-from slimvid.settings import Section, TeacherSettings
+from slimvid.settings import TeacherSettings
 from slimvid.teachers.losses import Perceptual, perceptual
 from slimvid.teachers.sequences import Batch
 from slimvid.teachers.vid2vid import fit, generator_spec
 
 I3D_SHA256 = "bec6519f66ea534e953026b4ae2c65553c17bf105611c746d904657e5860a5e2"  # i3d_torchscript.pt
-
-
-class Options(Section):
-    """The method's own keys; the defaults are the paper's."""
-
-    sigma: float = Field(1.0, ge=0, description="weight of Spatial KD (Eq. 7)")
-    gamma: float = Field(2.0, ge=0, description="weight of Temporal KD (Eq. 7)")
-    alpha: float = Field(2.0, ge=0, description="weight of local Temporal KD (Eq. 6)")
-    beta: float = Field(15.0, ge=0, description="weight of global Temporal KD (Eq. 6)")
-    spatial_share: float = Field(0.4, ge=0, le=1, description="share of the run at gap 1, before part-time")
-    gap_max: int = Field(4, ge=2, description="gaps are drawn from 2..gap_max, limited by the clips")
-    i3d: Path | None = Field(None, description="i3d_torchscript.pt; none: a fixed random video network")
-    train: dict = Field(default_factory=dict, description="changes to the teacher's training settings")
 
 
 def student_spec(

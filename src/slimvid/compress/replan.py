@@ -9,16 +9,13 @@ from typing import Any
 
 from slimvid import artifact
 from slimvid.compress import Job
+from slimvid.compress.replan_options import Options
 from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
 from slimvid.runtime import code_revision
-from slimvid.settings import AnyTeacher, Section
+from slimvid.settings import AnyTeacher
 
 CURVES = "curves.parquet"
-
-
-class Options(Section):
-    """It has none."""
 
 
 def student_spec(

@@ -19,7 +19,7 @@ import numpy as np
 
 from slimvid.data.clip import Clip
 from slimvid.data.condition import VOID, ConditionSpec
-from slimvid.data.footage import Shot, cut_shot, lazy_clips, rate
+from slimvid.data.footage import Shot, cut_shot, lazy_clips, rate, refuse_ranges
 from slimvid.data.frames_io import (
     Crop,
     check_numbering,
@@ -106,6 +106,7 @@ def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:
     """
     fps = rate(settings, FPS)
     if find_layout(settings, LAYOUTS) is LAYOUTS[0]:
+        refuse_ranges(settings)
         shots = {
             s: _official(Path(settings.path), own, fps) for s, own in (("train", "train"), ("test", "val"))
         }

@@ -10,7 +10,7 @@ import numpy as np
 from slimvid.data.clip import BODY_POINTS, Clip
 from slimvid.data.flow import clip_flow
 from slimvid.errors import SlimvidError
-from slimvid.settings import TaskSettings
+from slimvid.settings import RANGES, TaskSettings
 
 TRAIN_SHARE = 0.7
 SHORTEST = 4  # frames; shorter leftovers are dropped where a split has something longer
@@ -64,6 +64,20 @@ def split_shots(
             )
         pieces[split] = [p for p in found if len(p.frames) >= min(SHORTEST, longest)]
     return pieces
+
+
+def refuse_ranges(settings: TaskSettings) -> None:
+    """Where the footage has splits of its own, no range is read.
+
+    Raises:
+        SlimvidError: names the range that the task gives all the same.
+    """
+    for name in RANGES:
+        if getattr(settings, name) is not None:
+            raise SlimvidError(
+                f"task field {name}: {settings.path} has splits of its own, in which no range is read; "
+                "leave it out"
+            )
 
 
 def cut_shot(shot: Shot, settings: TaskSettings, begin: int = 0, end: int | None = None) -> list[Shot]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slimvid.data.footage import Shot, cut_shot, split_shots
+from slimvid.data.footage import Shot, cut_shot, refuse_ranges, split_shots
 from slimvid.data.frames_io import PICTURES, check_numbering, list_files, list_folders
 from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
@@ -86,6 +86,7 @@ def find_pieces(settings: TaskSettings, layouts: Sequence[Layout], *, fps: float
     layout, root = find_layout(settings, layouts), Path(settings.path)
     if not layout.splits:
         return split_shots(layout.shots(root, "", fps), settings, whole=True)
+    refuse_ranges(settings)
     pieces = {}
     for split, own in zip(("train", "test"), layout.splits, strict=True):
         pieces[split] = [p for shot in layout.shots(root, own, fps) for p in cut_shot(shot, settings)]

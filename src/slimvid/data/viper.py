@@ -23,7 +23,7 @@ import numpy as np
 from slimvid.data import cityscapes
 from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
-from slimvid.data.footage import Shot, cut_shot, lazy_clips, rate, split_shots
+from slimvid.data.footage import Shot, cut_shot, lazy_clips, rate, refuse_ranges, split_shots
 from slimvid.data.frames_io import (
     PICTURES,
     Crop,
@@ -95,6 +95,7 @@ def _pieces(settings: TaskSettings) -> dict[str, list[Shot]]:
     train = _shots(settings, root / "train")
     if test is None:
         return split_shots(train, settings, whole=True)
+    refuse_ranges(settings)
     shots = {"train": train, "test": _shots(settings, root / test)}
     return {split: [p for shot in found for p in cut_shot(shot, settings)] for split, found in shots.items()}
 
