@@ -11,13 +11,14 @@ A method ``NAME`` is ``slimvid/compress/NAME.py`` and its head ``NAME_options.py
 
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from slimvid.errors import SlimvidError
-from slimvid.section import first_fault
+from slimvid.section import files_of, first_fault
 from slimvid.sources import method_module
 
 if TYPE_CHECKING:
@@ -46,6 +47,15 @@ def check(model: type[T], document: dict[str, Any], *, origin: str) -> T:
         return model.model_validate(document)
     except ValidationError as error:
         raise SlimvidError(first_fault(error, field=origin)) from None
+
+
+def row_files(config: "Config", task: str, row: str) -> list[Path]:
+    """The files that a row's own options name: weights, of its method or for its training."""
+    settings, teacher = config.row(task, row), config.teacher_settings(task)
+    options = head(settings.method).Options.model_validate(settings.options)
+    training = {**teacher.model_dump(), **getattr(options, "train", {})}
+    changed = files_of(type(teacher).model_validate(training))
+    return [*files_of(options), *(file for file in changed if file not in files_of(teacher))]
 
 
 def check_rows(config: "Config") -> None:

@@ -58,6 +58,11 @@ UserPath = Annotated[Path, BeforeValidator(_names_a_file)]
 Unique = Annotated[tuple[T, ...], AfterValidator(_all_differ)]
 
 
+def files_of(section: Section) -> list[Path]:
+    """The files and folders that a section names."""
+    return [value for _, value in section if isinstance(value, Path)]
+
+
 def first_fault(error: ValidationError, *, field: str = "") -> str:
     """The first thing that a document was refused for, in one line: ``field.of.it: what is wrong``.
 
