@@ -53,6 +53,18 @@ def display(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
+def check_folder(folder: Path | str) -> None:
+    """Refuse a folder of code with braces: Snakemake takes them for wildcards and knows no escape.
+
+    Raises:
+        SlimvidError: names the folder.
+    """
+    if "{" in str(folder) or "}" in str(folder):
+        raise SlimvidError(
+            f"{folder}: Snakemake reads braces as wildcards; move the project to another folder"
+        )
+
+
 def _is_method(path: Path) -> bool:
     door = path / "__init__.py" if path.is_dir() else path
     return not path.stem.startswith("_") and door.is_file() and "\ndef compress(" in door.read_text()

@@ -17,6 +17,8 @@ from slimvid.section import files_of
 from slimvid.yaml_file import read_mapping
 
 try:
+    for folder in (workflow.basedir, sources.PACKAGE):
+        sources.check_folder(folder)
     for file in workflow.configfiles:  # Snakemake keeps the last of a key given twice
         read_mapping(Path(file))
     SETTINGS = validate(config, origin=" + ".join(map(str, workflow.configfiles)))
@@ -97,8 +99,8 @@ def teacher_module(wildcards):
 
 
 def code(*modules):
-    found = map(sources.display, sources.training_sources(*modules))
-    return [local(path.replace("{", "{{").replace("}", "}}")) for path in found]
+    found = sources.training_sources(*modules)
+    return [local(sources.display(path)) for path in found]
 
 
 @cache
