@@ -30,15 +30,13 @@ from slimvid.compress.frozen import FrozenTeacher
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
-from slimvid.files import sha256_file
 from slimvid.nets.vid2vid import Output
 from slimvid.nets.video_features import RandomVideoFeatures
 from slimvid.settings import TeacherSettings
 from slimvid.teachers.losses import Perceptual, perceptual
 from slimvid.teachers.sequences import Batch
 from slimvid.teachers.vid2vid import fit, generator_spec
-
-I3D_SHA256 = "bec6519f66ea534e953026b4ae2c65553c17bf105611c746d904657e5860a5e2"  # i3d_torchscript.pt
+from slimvid.weights import I3D_SHA256, load_i3d
 
 
 def student_spec(
@@ -157,16 +155,7 @@ class I3D(nn.Module):
 
     def __init__(self, path: Path):
         super().__init__()
-        if not path.is_file():
-            raise SlimvidError(
-                f"{path}: no such file (options.i3d); give i3d_torchscript.pt or remove the key"
-            )
-        digest = sha256_file(path)  # before loading: TorchScript executes what the file says
-        if digest != I3D_SHA256:
-            raise SlimvidError(
-                f"{path}: SHA-256 {digest[:12]}.. is not I3D's {I3D_SHA256[:12]}..; fetch it again"
-            )
-        self.net = torch.jit.load(path, map_location="cpu").eval()
+        self.net = load_i3d(path, field="options.i3d")
 
     def forward(self, frames: Tensor) -> Tensor:
         size = (max(frames.shape[1], 10), 224, 224)
