@@ -9,19 +9,6 @@ import yaml
 from slimvid.errors import SlimvidError
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """Safe YAML that refuses a key given twice: YAML forbids it, PyYAML keeps the last one."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen: list[Any] = []
-        for key, _ in node.value:
-            name = self.construct_object(key, deep=True)
-            if name in seen:
-                raise ValueError(f"line {key.start_mark.line + 1}: key {name!r} is given twice")
-            seen.append(name)
-        return super().construct_mapping(node, deep)
-
-
 def read_mapping(path: Path) -> dict[str, Any]:
     """The document of a file; JSON where its name ends so (YAML 1.1 reads 1e-05 as a string).
 
@@ -33,7 +20,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         if path.suffix == ".json":
             document = json.loads(text, object_pairs_hook=_unlike_keys)
         else:
-            document = yaml.load(text, _Loader)
+            document = _parse(text)
     except FileNotFoundError:
         raise SlimvidError(f"{path}: no such config file; see config/ for the three profiles") from None
     except OSError as error:
@@ -43,6 +30,33 @@ def read_mapping(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise SlimvidError(f"{path}: holds no mapping; see config/demo.yaml")
     return document
+
+
+def _parse(text: str) -> Any:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        _check_keys(root, seen=set())
+        return loader.construct_document(root)
+    finally:
+        loader.dispose()
+
+
+def _check_keys(node: yaml.Node, seen: set[int]) -> None:
+    """Refuse a key given twice: YAML forbids it, PyYAML keeps the last one."""
+    if id(node) in seen or isinstance(node, yaml.ScalarNode):
+        return
+    seen.add(id(node))  # an anchor's node comes again with every alias
+    keys = []
+    for item in node.value:
+        if isinstance(node, yaml.MappingNode):
+            key, item = item
+            if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in keys:
+                raise ValueError(f"line {key.start_mark.line + 1}: key {key.value!r} is given twice")
+            keys.append((key.tag, key.value))
+        _check_keys(item, seen)
 
 
 def _unlike_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
