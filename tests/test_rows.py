@@ -94,7 +94,7 @@ def test_a_head_says_all_there_is_to_say(method: str) -> None:
         ),
         (
             {"methods": {"uniform": {"per": {"recyclegan": {"plan": {"window": 5}}}}}},
-            "methods.uniform.per.viper2city.plan: window belongs to the plan `kind: keyframes`",
+            "methods.uniform.per.recyclegan.plan: window belongs to the plan `kind: keyframes`",
         ),
         (
             {"methods": {"fast_vid2vid": {"options": {"train": {"sequence_max": 9}}}}},

@@ -48,6 +48,12 @@ def test_an_unknown_method_names_those_there_are() -> None:
         sources.method_module("magic")
 
 
+def test_a_folder_that_snakemake_cannot_name_is_refused(tmp_path: Path) -> None:
+    sources.check_folder(tmp_path / "my project #1")
+    with pytest.raises(SlimvidError, match="braces"):
+        sources.check_folder(tmp_path / "take{1}" / "slimvid")
+
+
 def test_paths_below_the_working_directory_are_shown_relative(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert sources.display(tmp_path / "a" / "b.py") == "a/b.py"

@@ -159,13 +159,13 @@ class Config(Section):
         """A row's settings on a task: those of its kind of original, then the task's own, laid on them."""
         row = self.methods[method]
         plan, options = row.plan.model_dump(exclude_none=True), row.options
-        for key in (self.tasks[task].teacher, task):
-            if key in row.per:
-                plan, options = merge(plan, row.per[key].plan), merge(options, row.per[key].options)
+        keys = [key for key in (self.tasks[task].teacher, task) if key in row.per]
+        for key in keys:
+            plan, options = merge(plan, row.per[key].plan), merge(options, row.per[key].options)
         try:
             walked = PlanSettings.model_validate(plan)
         except ValidationError as error:
-            raise ValueError(first_fault(error, field=f"methods.{method}.per.{task}.plan")) from None
+            raise ValueError(first_fault(error, field=f"methods.{method}.per.{keys[-1]}.plan")) from None
         return row.model_copy(update={"plan": walked, "options": options, "per": {}})
 
     def recipes(self, task: str, method: str) -> list[tuple[str, dict[str, Any]]]:

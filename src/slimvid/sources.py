@@ -54,15 +54,13 @@ def display(path: Path) -> str:
 
 
 def check_folder(folder: Path | str) -> None:
-    """Refuse a folder of code with braces: Snakemake takes them for wildcards and knows no escape.
+    """Refuse a folder of the project, or to work in, with braces: to Snakemake's own code they are wildcards.
 
     Raises:
         SlimvidError: names the folder.
     """
     if "{" in str(folder) or "}" in str(folder):
-        raise SlimvidError(
-            f"{folder}: Snakemake reads braces as wildcards; move the project to another folder"
-        )
+        raise SlimvidError(f"{folder}: Snakemake reads braces as wildcards; use a folder without")
 
 
 def _is_method(path: Path) -> bool:

@@ -51,6 +51,8 @@ def test_cityscapes_official_layout(tmp_path):
     found = both(cityscapes, task)
     assert [c.name for c in found["train"]] == ["aachen_000000_00000", "aachen_000001_00000"]
     assert [c.name for c in found["test"]] == ["lindau_000000_00000", "lindau_000001_00000"]
+    with pytest.raises(SlimvidError, match=r"task field train_frames: .* has splits of its own"):
+        cityscapes.clips(settings(task.path, train_frames=(0, 4)))
     clip, spec = found["train"][0], cityscapes.condition_spec(task)
     assert clip.fps == 17
     assert (spec.channels, spec.foreground, spec.label_names[26]) == (36, (26,), "car")
@@ -93,6 +95,8 @@ def test_vid2vid_layout_of_cityscapes(tmp_path):
     task = settings(tmp_path)
     found = both(cityscapes, task)
     assert [[c.name for c in found[s]] for s in found] == [["train_seq0_00000"], ["test_seq0_00000"]]
+    with pytest.raises(SlimvidError, match=r"task field test_frames: .* has splits of its own"):
+        cityscapes.clips(settings(tmp_path, test_frames=(0, 4)))
     assert cityscapes.condition_spec(task).channels == 36
 
 

@@ -17,7 +17,7 @@ from slimvid.section import files_of
 from slimvid.yaml_file import read_mapping
 
 try:
-    for folder in (workflow.basedir, sources.PACKAGE):
+    for folder in (workflow.basedir, sources.PACKAGE, Path.cwd()):
         sources.check_folder(folder)
     for file in workflow.configfiles:  # Snakemake keeps the last of a key given twice
         read_mapping(Path(file))
