@@ -60,6 +60,16 @@ def test_an_unknown_task_or_method_names_those_there_are(monkeypatch, capsys, tm
     assert "methods has no 'magic'" in (tmp_path / "a.log").read_text()
 
 
+@pytest.mark.parametrize("command", ["prepare pose2body", "track", "translate pose2body uniform 0"])
+def test_every_command_names_a_mistyped_option(command, monkeypatch, capsys, tmp_path: Path) -> None:
+    over = tmp_path / "over.yaml"
+    over.write_text("variants: {x: {of: uniform, options: {widht: 1}}}\n")
+    smoke = str(ROOT / "config" / "smoke.yaml")
+    assert call(monkeypatch, *command.split(), "--config", smoke, "--config", str(over)) == 1
+    said = capsys.readouterr().err
+    assert "field variants.x.options.widht: Extra inputs" in said and said.count("\n") == 1
+
+
 def test_a_later_config_overrides_an_earlier_one(monkeypatch, capsys, tmp_path: Path) -> None:
     over = tmp_path / "over.yaml"
     over.write_text("teacher: {iterations: none}\n")

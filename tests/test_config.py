@@ -104,7 +104,10 @@ def test_each_task_has_its_kind_of_teacher():
         ({"recyclegan": None}, "teacher is 'recyclegan', but there is no section"),
         ({"teacher_of": {"viper2label": {"past": 2}}}, "past"),
         ({"recyclegan": {"lambda_cycle": [1, -1]}}, "field recyclegan.lambda_cycle"),
-        ({"tasks": {"viper2label": {"world": "face"}}}, "`translation:` is for source 'viper' and for"),
+        (
+            {"tasks": {"viper2label": {"world": "face"}}},
+            "`translation:` would not be read here: it goes with `source: viper` or `world: city`",
+        ),
         ({"tasks": {"viper2label": {"source": "viper"}}}, "needs `path:`"),
         (
             {"tasks": {"viper2label": {"source": "viper", "path": "a", "translation": "game2camera"}}},
@@ -199,7 +202,7 @@ def test_a_row_is_put_over_another_and_left_out_where_it_does_not_apply(tmp_path
         ({"methods": {"short": {"per": {"face": {}}}}}, "methods.short.per.face: neither a task nor"),
         (
             {"methods": {"short": {"per": {"pose2body": {"plan": {"max_interval": 0}}}}}},
-            "methods.short.per.pose2body.plan: Input should be greater",
+            "methods.short.per.pose2body.plan.max_interval: Input should be greater",
         ),
         (
             {"methods": {"short": {"per": {"pose2body": {"plan": {"kind": "every_frame"}}}}}},
@@ -253,9 +256,135 @@ def test_a_search_names_rows_and_plans(tmp_path):
         ({"methods": []}, "field search.methods"),
         ({"intervals": [0]}, "field search.intervals.0"),
         ({"budgets": [0.5]}, "field search.budgets.0"),
-        ({"intervals": [], "budgets": []}, "field search: Value error, give `intervals` or `budgets`"),
+        ({"intervals": [], "budgets": []}, "field search: give `intervals` or `budgets`"),
     ],
 )
 def test_mistakes_of_a_search_are_named(change, message, tmp_path):
     with pytest.raises(SlimvidError, match=message):
         _with_rows(tmp_path, search={**SEARCH, **change})
+
+
+INF, NAN = float("inf"), float("nan")
+SMALL = {"source": "video", "path": "film.mp4", "height": 32, "width": 48}
+
+
+def changed(tmp_path, change):
+    (tmp_path / "over.yaml").write_text(yaml.safe_dump(change))
+    return config.load(FOLDER / "smoke.yaml", tmp_path / "over.yaml")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        *(
+            ({name: ["a"]}, f"field {name}: Input should be a valid dictionary")
+            for name in ("tasks", "teacher_of")
+        ),
+        *(({name: ["a"]}, f"field {name}: Input should be") for name in ("methods", "variants", "papers")),
+        *(
+            ({name: [1]}, f"field {name}: Input should be")
+            for name in ("teacher", "measure", "table1", "search")
+        ),
+        ({"variants": None}, "field variants: Input should be"),
+        ({"methods": {"uniform": 5}, "variants": {"x": {"of": "uniform"}}}, "variants.x.of"),
+        ({"teacher_of": {"pose2body": 3}}, "field teacher_of.pose2body"),
+        ({"seeds": [-1]}, "field seeds.0: Input should be greater"),
+        ({"seeds": [2**32]}, "field seeds.0: Input should be less"),
+        ({"seeds": [True]}, "field seeds: is true or false"),
+        ({"seeds": [0, 1, 0]}, "field seeds: 0 stands there twice"),
+        ({"seeds": 0}, "field seeds: Input should be a valid tuple"),
+        ({"table1": {"tasks": ["pose2body"] * 2}}, "field table1.tasks: 'pose2body' stands there twice"),
+        ({"table1": {"methods": ["uniform"] * 2}}, "field table1.methods: 'uniform' stands there twice"),
+        (
+            {"papers": {"p": {"t": {"tasks": ["pose2body"] * 2, "methods": ["uniform"]}}}},
+            "papers.p.t.tasks: ",
+        ),
+        ({"search": {"intervals": [2, 2]}}, "field search.intervals: 2 stands there twice"),
+        (
+            {"methods": {"uniform": {"teachers": ["vid2vid"] * 2}}},
+            "methods.uniform.teachers: 'vid2vid'",
+        ),
+        ({"threads": True}, "field threads: is true or false"),
+        ({"threads": 1.5}, "field threads: Input should be a valid integer"),
+        ({"device": "gpu"}, "field device: String should match"),
+        ({"teacher": {"foreground": "yes"}}, "field teacher.foreground: give true or false"),
+        *(({"teacher": {"lr": value}}, "field teacher.lr: ") for value in (INF, NAN, -1, "fast")),
+        *(({"measure": {"bootstrap": value}}, "field measure.bootstrap: ") for value in (-1, NAN)),
+        ({"recyclegan": {"lambda_cycle": [1, INF]}}, "field recyclegan.lambda_cycle.1: "),
+        ({"teacher": {"vgg": ""}}, "field teacher.vgg: is empty"),
+        (
+            {"papers": {"measures": {"t": {"tasks": ["pose2body"], "methods": ["uniform"]}}}},
+            "papers.meas",
+        ),
+        ({"tasks": {"vid2vid": {**SMALL}}}, "tasks.vid2vid: is the name of a kind of original"),
+        *(({"tasks": {"x": {**SMALL, "fps": value}}}, "tasks.x.fps: ") for value in (INF, 0, -3)),
+        ({"tasks": {"x": {**SMALL, "canny": [300, -5]}}}, "field tasks.x.canny.1: Input should be greater"),
+        ({"tasks": {"x": {**SMALL, "canny": [300, 100]}}}, "field tasks.x: canny must be"),
+        ({"tasks": {"x": {**SMALL, "path": " "}}}, "field tasks.x.path: is empty"),
+        (
+            {"tasks": {"x": {**SMALL, "labels": "d", "label_names": ["a", "a"]}}},
+            "label_names: 'a' stands",
+        ),
+    ],
+)
+def test_wrong_shapes_and_numbers_are_named(change, message, tmp_path):
+    with pytest.raises(SlimvidError, match=message) as error:
+        changed(tmp_path, change)
+    assert "\n" not in str(error.value)
+
+
+WORLD = {"source": "world", "height": 32, "width": 32}
+VIPER = {"translation": "game2label"}
+
+
+@pytest.mark.parametrize(
+    ("task", "key", "value"),
+    [
+        *(({"source": "cityscapes"}, k, "/nowhere") for k in ("labels", "poses", "landmarks", "path_target")),
+        *(({"source": s}, "world", "face") for s in ("cityscapes", "camvid", "face", "pose", "video")),
+        *(({"source": s}, "seed", 3) for s in ("cityscapes", "camvid", "face", "pose", "video")),
+        *(({"source": s}, "canny", [1, 2]) for s in ("cityscapes", "camvid", "pose")),
+        *(({"source": s}, "label_names", ["a"]) for s in ("cityscapes", "video", "face")),
+        *(({"source": s}, "foreground", ["a"]) for s in ("video", "face", "pose")),
+        *(({"source": s}, "instances", False) for s in ("video", "face", "camvid")),
+        *(({"source": s}, "train_clips", 2) for s in ("video", "cityscapes")),
+        *(({"source": s}, "translation", "game2label") for s in ("video", "cityscapes")),
+        ({"source": "video"}, "distance_maps", True),
+        ({"source": "viper", **VIPER}, "path_target", "/nowhere"),
+        ({**WORLD, "world": "body"}, "canny", [1, 2]),
+        ({**WORLD, "world": "face"}, "translation", "game2label"),
+        *(({**WORLD, "world": "city"}, k, v) for k, v in (("path", "a"), ("stride", 2))),
+    ],
+)
+def test_a_key_that_a_task_does_not_read_is_refused(task, key, value, tmp_path):
+    rest = {} if task["source"] == "world" else {"path": "somewhere"}
+    whole = {"height": 32, "width": 48, **rest, **task}
+    assert changed(tmp_path, {"tasks": {"x": whole}}).tasks["x"].source == task["source"]
+    with pytest.raises(SlimvidError, match=f"field tasks.x: `{key}:`"):
+        changed(tmp_path, {"tasks": {"x": {**whole, key: value}}})
+
+
+def test_every_key_of_a_task_is_in_the_table_or_read_by_all():
+    from slimvid.settings import PLAN_READS, TASK_READS, PlanSettings, TaskSettings
+
+    always = {"source", "teacher", "height", "width", "fps", "clip_frames", "path_target"}
+    listed = {name for _, _, names in TASK_READS for name in names}
+    assert listed | always == set(TaskSettings.model_fields) and not listed & always
+    plans = {name for names in PLAN_READS.values() for name in names}
+    assert plans | {"kind"} == set(PlanSettings.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        ({"kind": "every_frame", "window": 5}, "window belongs to the plan `kind: keyframes`"),
+        ({"kind": "keyframes", "max_interval": 3}, "max_interval belongs to the plan `kind: shortcut`"),
+        (
+            {"kind": "shortcut", "max_interval": 3, "timing": "official"},
+            "timing belongs to",
+        ),
+    ],
+)
+def test_a_key_of_another_plan_is_refused(plan, message, tmp_path):
+    with pytest.raises(SlimvidError, match=f"field methods.x.plan: {message}"):
+        changed(tmp_path, {"methods": {"x": {"method": "uniform", "plan": plan}}})

@@ -33,6 +33,15 @@ def test_everything_produced_lies_in_the_three_folders_that_git_ignores() -> Non
     assert {str(path).split("/")[0] for path in found} == {"data", "checkpoints", "results"}
 
 
+def test_no_paper_can_be_called_like_a_folder_of_results() -> None:
+    row = ("task", "method", 0)
+    found = [paths.strip("task"), paths.keyframes("task", "method"), paths.evaluator("task")]
+    found += [paths.generated(*row), paths.interpolated(*row), paths.measure(*row, "cost")]
+    found += [paths.MLFLOW_RECORD, paths.COST_LATENCY]
+    found += [paths.log("step", "task"), paths.benchmark("step", "task")]
+    assert {path.parts[1] for path in found} == set(paths.RESULT_FOLDERS)
+
+
 def test_frames_of_a_row_follow_its_plan() -> None:
     assert paths.frames("t", "m", 0, kind="keyframes") == paths.interpolated("t", "m", 0)
     assert paths.frames("t", "m", 0, kind="every_frame") == paths.generated("t", "m", 0)

@@ -40,14 +40,18 @@ def test_relative_imports_and_folders_are_followed(tmp_path: Path, monkeypatch) 
         "compress/cat/__init__.py", "compress/cat/search.py", "compress/cat/prune.py",
         "nets/blocks.py", "nets/warp.py",
     }  # fmt: skip
-    assert sources.method_module("row", "cat") == "compress.cat"
+    assert sources.method_module("cat") == "compress.cat"
 
 
-def test_an_unknown_method_names_the_field_and_those_there_are() -> None:
-    with pytest.raises(
-        SlimvidError, match=r"methods\.mine\.method: no module .*; use fast_vid2vid, .*uniform"
-    ):
-        sources.method_module("mine", "magic")
+def test_an_unknown_method_names_those_there_are() -> None:
+    with pytest.raises(SlimvidError, match=r"no module slimvid.compress.magic; use fast_vid2vid, .*uniform"):
+        sources.method_module("magic")
+
+
+def test_a_folder_that_snakemake_cannot_name_is_refused(tmp_path: Path) -> None:
+    sources.check_folder(tmp_path / "my project #1")
+    with pytest.raises(SlimvidError, match="braces"):
+        sources.check_folder(tmp_path / "take{1}" / "slimvid")
 
 
 def test_paths_below_the_working_directory_are_shown_relative(tmp_path: Path, monkeypatch) -> None:

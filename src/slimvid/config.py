@@ -5,22 +5,23 @@ profile; a file given after another overrides its keys. The workflow hands every
 result.
 """
 
-import json
+import re
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
 from slimvid.errors import SlimvidError
+from slimvid.paths import RESULT_FOLDERS
+from slimvid.rows import check_rows
+from slimvid.section import Name, Section, Seed, Unique, first_fault
 from slimvid.settings import (
     AnyTeacher,
     MeasureSettings,
     MethodSettings,
-    Name,
     PlanSettings,
     RecycleGANSettings,
     SearchSettings,
-    Section,
     TableSettings,
     TaskSettings,
     TeacherSettings,
@@ -31,9 +32,9 @@ class Config(Section):
     """The whole configuration of one run."""
 
     profile: Name
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps")
+    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="cuda:1 is the second")
     threads: int = Field(1, ge=1, description="CPU threads of one training job")
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    seeds: Unique[Seed] = Field((0,), min_length=1)
     tasks: dict[Name, TaskSettings] = Field(min_length=1)
     teacher: TeacherSettings = Field(description="vid2vid; overridden per task in `teacher_of`")
     recyclegan: RecycleGANSettings | None = Field(None, description="for tasks with `teacher: recyclegan`")
@@ -53,13 +54,20 @@ class Config(Section):
     @classmethod
     def _expand_variants(cls, values: Any) -> Any:
         """Variants become rows like all others: what was validated holds none."""
-        if not isinstance(values, dict) or not values.get("variants"):
+        if not isinstance(values, dict) or not isinstance(values.get("variants", {}), dict):
+            return values  # whose shape the fields tell
+        rows = values.get("methods", {})
+        if not isinstance(rows, dict) or not values.get("variants"):
             return values
-        rows = dict(values.get("methods") or {})
+        rows = dict(rows)
         for name, changes in values["variants"].items():
-            own = dict(changes) if isinstance(changes, dict) else {}
+            if not isinstance(changes, dict):
+                raise ValueError(
+                    f"variants.{name}: give a mapping: `of: <row>` and what differs, or a whole row"
+                )
+            own = dict(changes)
             of = own.pop("of", None)
-            if of is not None and of not in rows:
+            if of is not None and not (isinstance(of, str) and isinstance(rows.get(of), dict)):
                 raise ValueError(f"variants.{name}.of: {of!r} is no row of `methods`, nor a variant above it")
             if name in rows:
                 raise ValueError(f"variants.{name}: `methods` has a row of that name; choose another")
@@ -78,6 +86,11 @@ class Config(Section):
         unknown = [t for t in self.teacher_of if t not in self.tasks]
         if unknown:
             raise ValueError(f"teacher_of names tasks that `tasks` lacks: {', '.join(unknown)}")
+        taken = [paper for paper in self.papers if paper in RESULT_FOLDERS]
+        if taken:
+            raise ValueError(
+                f"papers.{taken[0]}: results/{taken[0]} holds other results; choose another name"
+            )
         if "original" in self.methods:
             raise ValueError("methods.original: the name is taken by the teacher; choose another")
         for task in self.tasks:
@@ -89,6 +102,8 @@ class Config(Section):
     def _rows_hold(self) -> None:
         """Each row's plan is one on every task, and no row compresses what rests on itself."""
         kinds = {task.teacher for task in self.tasks.values()}
+        if taken := sorted(kinds & set(self.tasks)):
+            raise ValueError(f"tasks.{taken[0]}: is the name of a kind of original; choose another")
         for name, row in self.methods.items():
             unknown = [key for key in row.per if key not in self.tasks and key not in kinds]
             if unknown:
@@ -144,13 +159,13 @@ class Config(Section):
         """A row's settings on a task: those of its kind of original, then the task's own, laid on them."""
         row = self.methods[method]
         plan, options = row.plan.model_dump(exclude_none=True), row.options
-        for key in (self.tasks[task].teacher, task):
-            if key in row.per:
-                plan, options = merge(plan, row.per[key].plan), merge(options, row.per[key].options)
+        keys = [key for key in (self.tasks[task].teacher, task) if key in row.per]
+        for key in keys:
+            plan, options = merge(plan, row.per[key].plan), merge(options, row.per[key].options)
         try:
             walked = PlanSettings.model_validate(plan)
         except ValidationError as error:
-            raise ValueError(f"methods.{method}.per.{task}.plan: {error.errors()[0]['msg']}") from None
+            raise ValueError(first_fault(error, field=f"methods.{method}.per.{keys[-1]}.plan")) from None
         return row.model_copy(update={"plan": walked, "options": options, "per": {}})
 
     def recipes(self, task: str, method: str) -> list[tuple[str, dict[str, Any]]]:
@@ -174,9 +189,7 @@ class Config(Section):
         try:
             return type(section).model_validate({**section.model_dump(), **own})
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(str(part) for part in first["loc"])
-            raise ValueError(f"teacher_of.{task}.{field}: {first['msg']}") from None
+            raise ValueError(first_fault(error, field=f"teacher_of.{task}")) from None
 
     def plan_of(self, task: str, method: str) -> PlanSettings:
         """The plan of a row on a task; the original walks every frame."""
@@ -193,36 +206,32 @@ def merge(base: dict, over: dict) -> dict:
 
 
 def validate(document: dict, *, origin: str) -> Config:
-    """Type-check a merged document.
+    """Check a merged document, with the options of every method; imports nothing heavy.
 
     Raises:
         SlimvidError: names the file and the first field that does not fit.
     """
     try:
-        return Config.model_validate(document)
+        config = Config.model_validate(document)
+        check_rows(config)
+        return config
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "(whole file)"
+        fault = first_fault(error)
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise SlimvidError(f"{origin}: field {field}: {first['msg']}{more}") from None
+    except SlimvidError as error:
+        fault, more = str(error), ""
+    variants = document.get("variants")
+    if isinstance(variants, dict):  # they became rows; the user looks for them where they were written
+        named = lambda m: f"{'variants' if m[1] in variants else 'methods'}.{m[1]}"  # noqa: E731
+        fault = re.sub(r"^methods\.(\w+)", named, fault)
+    raise SlimvidError(f"{origin}: field {fault}{more}")
 
 
 def load(*paths: Path | str) -> Config:
     """Read one or more YAML (or JSON) files, later ones over earlier ones, and validate the result."""
-    import yaml
+    from slimvid.yaml_file import read_mapping
 
     document: dict = {}
     for path in map(Path, paths):
-        try:
-            text = path.read_text()  # JSON on its own: YAML 1.1 reads 1e-05 as a string
-            part = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-        except FileNotFoundError:
-            raise SlimvidError(f"{path}: no such config file; see config/ for the three profiles") from None
-        except OSError as error:
-            raise SlimvidError(f"{path}: cannot be read ({error.strerror}); give a YAML file") from None
-        except (yaml.YAMLError, ValueError) as error:
-            raise SlimvidError(f"{path}: not valid YAML ({error})".replace("\n", " ")) from None
-        if not isinstance(part, dict):
-            raise SlimvidError(f"{path}: holds no mapping; see config/demo.yaml")
-        document = merge(document, part)
+        document = merge(document, read_mapping(path))
     return validate(document, origin=" + ".join(map(str, paths)))

@@ -15,6 +15,10 @@ MEASURES = Path("results/measures")
 MLFLOW_RECORD = Path("results/mlflow/table1.json")
 COST_PUBLISHED = Path("results/cost/published.csv")
 COST_LATENCY = Path("results/cost/latency.csv")
+RESULT_FOLDERS = (  # below results/, where the tables of a paper have a folder of the paper's name
+    *("benchmarks", "cost", "evaluators", "generated", "interpolated", "keyframes", "logs", "measures"),
+    *("mlflow", "strips"),
+)
 
 
 def prepared(task: str) -> Path:

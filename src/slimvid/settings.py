@@ -1,32 +1,52 @@
 """The sections of the configuration: every key with its type, limits, default and meaning."""
 
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+from slimvid.section import Name, Section, Seed, Unique, UserPath
+
+Teacher = Literal["vid2vid", "recyclegan"]
+RANGES = ("train_frames", "val_frames", "test_frames")
+
+# Which keys of a task are read where a key has a value (None: any): others are refused. Keys of no row are
+# read by every task.
+TASK_READS: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
+    ("source", "world", ("world", "seed", "train_clips", "val_clips", "test_clips")),
+    ("source", "video", ("path", *RANGES, "stride", "canny", "landmarks", "labels", "poses")),
+    ("source", "cityscapes", ("path", *RANGES, "stride", "foreground", "instances")),
+    ("source", "face", ("path", *RANGES, "stride", "canny", "distance_maps")),
+    ("source", "pose", ("path", *RANGES, "stride")),
+    ("source", "camvid", ("path", *RANGES, "stride", "foreground")),
+    ("source", "viper", ("path", *RANGES, "stride", "translation")),
+    ("world", "face", ("canny",)),
+    ("world", "city", ("translation",)),
+    ("landmarks", None, ("distance_maps",)),
+    ("labels", None, ("label_names", "foreground")),
+)
+
+Threshold = Annotated[int, Field(ge=0)]
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+def _holds(value: Any, wanted: str | None) -> bool:
+    return value is not None if wanted is None else value == wanted
 
 
 class TaskSettings(Section):
     """One task: where its clips come from and the size they are prepared at."""
 
     source: Literal["world", "video", "cityscapes", "face", "pose", "camvid", "viper"]
-    teacher: Literal["vid2vid", "recyclegan"] = Field("vid2vid", description="which original translates it")
+    teacher: Teacher = Field("vid2vid", description="which original translates it")
     world: Literal["face", "city", "body"] | None = Field(None, description="procedural world to render")
     translation: Literal["game2camera", "game2label", "label2game"] | None = Field(
         None, description="city world, viper: from which look into which; none: from label maps"
     )
-    path: Path | None = Field(None, description="video file, folder of frames, or dataset root")
-    path_target: Path | None = Field(None, description="viper, game2camera: the Cityscapes root")
+    path: UserPath | None = Field(None, description="video file, folder of frames, or dataset root")
+    path_target: UserPath | None = Field(None, description="viper, game2camera: the Cityscapes root")
     height: int = Field(ge=32, le=2048)
     width: int = Field(ge=32, le=4096)
     fps: float | None = Field(None, gt=0, description="frame rate; none: the file's own, worlds: 30")
-    seed: int = Field(0, ge=0, description="worlds: everything rendered follows from it")
+    seed: Seed = Field(0, description="worlds: everything rendered follows from it")
     clip_frames: int = Field(30, ge=4, description="longer footage is cut into clips of this length")
     train_clips: int = Field(8, ge=1, description="worlds: how many clips to render")
     val_clips: int = Field(3, ge=1, description="worlds: how many clips to choose by (other identities)")
@@ -37,12 +57,14 @@ class TaskSettings(Section):
     )
     test_frames: tuple[int, int] | None = Field(None, description="one video: frames [a, b) to test on")
     stride: int = Field(1, ge=1, description="take every n-th frame of the footage")
-    canny: tuple[int, int] = Field((100, 200), description="Canny thresholds for edges computed from frames")
-    landmarks: Path | None = Field(None, description="video: folder of 68-landmark JSON files, one a frame")
-    labels: Path | None = Field(None, description="video: folder of label maps (PNG ids), one a frame")
-    poses: Path | None = Field(None, description="video: folder of OpenPose JSON files, one a frame")
-    label_names: tuple[str, ...] = Field((), description="video with labels: the classes, in id order")
-    foreground: tuple[str, ...] = Field((), description="classes drawn by the foreground branch")
+    canny: tuple[Threshold, Threshold] = Field(
+        (100, 200), description="Canny thresholds [low, high] for edges computed from frames"
+    )
+    landmarks: UserPath | None = Field(None, description="video: folder of 68-point JSON files, one a frame")
+    labels: UserPath | None = Field(None, description="video: folder of label maps (PNG ids), one a frame")
+    poses: UserPath | None = Field(None, description="video: folder of OpenPose JSON files, one a frame")
+    label_names: Unique[str] = Field((), description="video with labels: the classes, in id order")
+    foreground: Unique[str] = Field((), description="classes drawn by the foreground branch")
     distance_maps: bool = Field(False, description="edges with landmarks: add vid2vid's 14 distance maps")
     instances: bool = Field(True, description="labels: add the instance-boundary channel where ids exist")
 
@@ -66,17 +88,28 @@ class TaskSettings(Section):
             raise ValueError(f"source {self.source!r} needs `path:`")
         if self.source == "viper" and self.translation is None:
             raise ValueError("source 'viper' needs `translation: game2camera|game2label|label2game`")
-        if self.translation is not None and self.source != "viper" and self.world != "city":
-            raise ValueError("`translation:` is for source 'viper' and for `world: city`")
-        if self.source == "viper" and (self.translation == "game2camera") != (self.path_target is not None):
+        unpaired = self.source == "viper" and self.translation == "game2camera"
+        if unpaired != (self.path_target is not None):
             raise ValueError("`path_target:` is the other domain of source 'viper' with game2camera, only")
+        if self.canny[0] > self.canny[1]:
+            raise ValueError("canny must be [low, high] with low <= high")
         if self.path_target is not None and not self.unpaired:
             raise ValueError("source 'viper' with game2camera has no pairs: give it `teacher: recyclegan`")
-        for name in ("train_frames", "val_frames", "test_frames"):
+        for name in RANGES:
             span = getattr(self, name)
             if span is not None and not 0 <= span[0] < span[1]:
                 raise ValueError(f"{name} must be [first, past-the-last] with first < past-the-last")
+        self._nothing_unread()
         return self
+
+    def _nothing_unread(self) -> None:
+        """Every key that was changed is read by a task like this one."""
+        rows = {name: [row for row in TASK_READS if name in row[2]] for name in type(self).model_fields}
+        for name, found in rows.items():
+            read = any(_holds(getattr(self, key), value) for key, value, _ in found)
+            if found and not read and getattr(self, name) != type(self).model_fields[name].default:
+                where = " or ".join(f"`{key}: {value or '...'}`" for key, value, _ in found)
+                raise ValueError(f"`{name}:` would not be read here: it goes with {where}; leave it out")
 
 
 class TeacherSettings(Section):
@@ -114,7 +147,7 @@ class TeacherSettings(Section):
     lambda_l1: float = Field(
         0.0, ge=0, description="extra L1 to the truth (0 in vid2vid; short runs need it: stated in artifacts)"
     )
-    vgg: Path | None = Field(None, description="VGG-19 weights file (torchvision); none: perceptual loss off")
+    vgg: UserPath | None = Field(None, description="VGG-19 weights (torchvision); none: perceptual loss off")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     save_every: int = Field(100, ge=1, description="iterations between resume states")
 
@@ -152,12 +185,20 @@ class RecycleGANSettings(Section):
     shift: int = Field(10, ge=0, description="largest common shift of the synthetic flow, pixels at 256 rows")
     noise: float = Field(0.001, ge=0, description="noise added to moved frames; images are in [-1, 1]")
     enlarge: int = Field(30, ge=0, description="frames are enlarged by this, pixels at 256 rows, and cropped")
-    vgg: Path | None = Field(None, description="AdaIN's vgg_normalised weights; none: content loss off")
+    vgg: UserPath | None = Field(None, description="AdaIN's vgg_normalised weights; none: content loss off")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     save_every: int = Field(100, ge=1, description="iterations between resume states")
 
 
 AnyTeacher = TeacherSettings | RecycleGANSettings
+TEACHER_KEYS = frozenset({*TeacherSettings.model_fields, *RecycleGANSettings.model_fields})
+
+# The keys of a plan that its kind reads; others are refused.
+PLAN_READS = {
+    "every_frame": (),
+    "keyframes": ("strategy", "window", "max_gap", "interval", "interpolation", "timing"),
+    "shortcut": ("max_interval", "budget_macs_g", "budget_interval"),
+}
 
 
 class PlanSettings(Section):
@@ -192,8 +233,12 @@ class PlanSettings(Section):
         return self.budget_macs_g is not None or self.budget_interval is not None
 
     @model_validator(mode="after")
-    def _every_nth(self) -> "PlanSettings":
-        if self.interval is not None and (self.kind, self.strategy) != ("keyframes", "fixed"):
+    def _of_one_kind(self) -> "PlanSettings":
+        given = [n for n, field in type(self).model_fields.items() if getattr(self, n) != field.default]
+        for kind, names in PLAN_READS.items():
+            if kind != self.kind and (strange := [n for n in given if n in names]):
+                raise ValueError(f"{strange[0]} belongs to the plan `kind: {kind}`, this one is {self.kind}")
+        if self.interval is not None and self.strategy != "fixed":
             raise ValueError("interval belongs to the plan `kind: keyframes, strategy: fixed`")
         if self.interval is not None and self.max_gap is not None:
             raise ValueError("give interval or max_gap, not both")
@@ -201,16 +246,7 @@ class PlanSettings(Section):
             raise ValueError(
                 "timing official mis-times an interpolation; with `interpolation: hold` give exact"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _shortcut(self) -> "PlanSettings":
-        given = [
-            n for n in ("max_interval", "budget_macs_g", "budget_interval") if getattr(self, n) is not None
-        ]
-        if given and self.kind != "shortcut":
-            raise ValueError(f"{given[0]} belongs to the plan `kind: shortcut`")
-        if not given and self.kind == "shortcut":
+        if self.kind == "shortcut" and not set(given) & set(PLAN_READS["shortcut"]):
             raise ValueError("kind shortcut needs max_interval (constant), or a budget (adaptive)")
         if "budget_macs_g" in given and "budget_interval" in given:
             raise ValueError("give budget_macs_g or budget_interval, not both")
@@ -234,7 +270,7 @@ class MethodSettings(Section):
     per: dict[Name, RowChanges] = Field(
         default_factory=dict, description="changes by kind of original, or by task (which wins)"
     )
-    teachers: tuple[Name, ...] = Field((), description="kinds of original that it applies to; none: all")
+    teachers: Unique[Teacher] = Field((), description="kinds of original that it applies to; none: all")
 
 
 class MeasureSettings(Section):
@@ -246,9 +282,9 @@ class MeasureSettings(Section):
     latency_frames: int = Field(60, ge=4)
     latency_warmup: int = Field(5, ge=0)
     bootstrap: int = Field(200, ge=0, description="paired bootstrap repeats over clips")
-    inception: Path | None = Field(None, description="pt_inception-2015-12-05 weights: adds standard FID")
-    i3d: Path | None = Field(None, description="i3d_torchscript.pt: adds standard FVD")
-    fcn: Path | None = Field(None, description="FCN-8s of Viper's classes: FCN-scores of real label2viper")
+    inception: UserPath | None = Field(None, description="pt_inception-2015-12-05 weights: adds standard FID")
+    i3d: UserPath | None = Field(None, description="i3d_torchscript.pt: adds standard FVD")
+    fcn: UserPath | None = Field(None, description="FCN-8s of Viper's classes: FCN-scores of label2viper")
 
 
 Interval = Annotated[int, Field(ge=1)]
@@ -259,9 +295,9 @@ class SearchSettings(Section):
     """The search over width, dependence and interval: trained Shortcut blocks under a list of plans."""
 
     task: Name
-    methods: tuple[Name, ...] = Field(min_length=1, description="rows with a Shortcut block, whatever plan")
-    intervals: tuple[Interval, ...] = Field((), description="each row at these constant intervals")
-    budgets: tuple[Budget, ...] = Field((), description="... and adaptively, by these `budget_interval`s")
+    methods: Unique[Name] = Field(min_length=1, description="rows with a Shortcut block, whatever plan")
+    intervals: Unique[Interval] = Field((), description="each row at these constant intervals")
+    budgets: Unique[Budget] = Field((), description="... and adaptively, by these `budget_interval`s")
 
     @model_validator(mode="after")
     def _some_plan(self) -> "SearchSettings":
@@ -273,6 +309,6 @@ class SearchSettings(Section):
 class TableSettings(Section):
     """Rows of a table: every method on every task that it applies to."""
 
-    tasks: tuple[Name, ...] = Field(min_length=1)
-    methods: tuple[Name, ...] = Field(min_length=1, description="rows; 'original' is the teacher")
+    tasks: Unique[Name] = Field(min_length=1)
+    methods: Unique[Name] = Field(min_length=1, description="rows; 'original' is the teacher")
     unequal: str | None = Field(None, description="why its students have unequal training budgets")

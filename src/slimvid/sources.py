@@ -36,24 +36,31 @@ def training_sources(*modules: str) -> list[Path]:
     return sorted(set(found.values()))
 
 
-def method_module(row: str, method: str) -> str:
-    """The module of the compression method that a row of the config names.
+def method_module(method: str) -> str:
+    """The module of a compression method.
 
     Raises:
         SlimvidError: there is none; names those that there are.
     """
-    name = f"compress.{method}"
-    if not _exists(name):
-        known = sorted(path.stem for path in (PACKAGE / "compress").iterdir() if _is_method(path))
-        raise SlimvidError(
-            f"config: field methods.{row}.method: no module slimvid.compress.{method}; use {', '.join(known)}"
-        )
-    return name
+    known = sorted(path.stem for path in (PACKAGE / "compress").iterdir() if _is_method(path))
+    if method not in known:
+        raise SlimvidError(f"no module slimvid.compress.{method}; use {', '.join(known)}")
+    return f"compress.{method}"
 
 
 def display(path: Path) -> str:
     """The path relative to the working directory where it lies below it, else absolute."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def check_folder(folder: Path | str) -> None:
+    """Refuse a folder of the project, or to work in, with braces: to Snakemake's own code they are wildcards.
+
+    Raises:
+        SlimvidError: names the folder.
+    """
+    if "{" in str(folder) or "}" in str(folder):
+        raise SlimvidError(f"{folder}: Snakemake reads braces as wildcards; use a folder without")
 
 
 def _is_method(path: Path) -> bool:

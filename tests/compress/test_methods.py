@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from slimvid.compress import compress
-from slimvid.compress.fast_vid2vid import STKD, Options, part_time
+from slimvid.compress.fast_vid2vid import STKD, part_time
+from slimvid.compress.fast_vid2vid_options import Options
 from slimvid.compress.frozen import FrozenTeacher
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError

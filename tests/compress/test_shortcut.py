@@ -9,7 +9,8 @@ import torch
 from slimvid import artifact
 from slimvid.compress import compress
 from slimvid.compress.frozen import FrozenTeacher
-from slimvid.compress.shortcut import Options, ShortcutTraining
+from slimvid.compress.shortcut import ShortcutTraining, student_spec
+from slimvid.compress.shortcut_options import Options
 from slimvid.compress.shortcut_windows import Windows
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
@@ -99,7 +100,6 @@ def test_every_form_trains(run):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"plan": PlanSettings()}, "methods.short.plan: kind is 'every_frame'"),
         ({"cut": "deep"}, "methods.short.options.cut"),
         ({"cut": [5, 30]}, r"cut \(5, 30\) of .*"),
         ({"hidden": 6}, r"methods.short.options.hidden: .* multiple of 4"),
@@ -137,7 +137,7 @@ def training(original, tiny_task, tiny_settings, cpu):
         torch.manual_seed(0)
         return ShortcutTraining(
             teacher=teacher,
-            net=build(options.spec(teacher.source.spec)),
+            net=build(student_spec(tiny_settings, None, options, teacher.source.spec)),
             options=options,
             interval=4,
             settings=tiny_settings,
@@ -232,7 +232,7 @@ def test_other_ways_to_begin_a_stream(first, tiny_task, tiny_settings, cpu, tmp_
     options = Options(hidden=8)
     t = ShortcutTraining(
         teacher=teacher,
-        net=build(options.spec(teacher.source.spec)),
+        net=build(student_spec(settings, None, options, teacher.source.spec)),
         options=options,
         interval=3,
         settings=settings,
@@ -295,4 +295,5 @@ def test_the_temporal_discriminator_sees_the_reference_first(training):
 def test_the_papers_weights():
     o = Options()
     assert (o.align, o.feat, o.out, o.perc, o.gan, o.temporal_gan) == (5, 5, 10, 10, 1, 1)
-    assert Options(width=0.25).spec(resnet_spec(64, blocks=6))["hidden"] == 16
+    thin = student_spec(None, None, Options(width=0.25), resnet_spec(64, blocks=6))
+    assert thin["hidden"] == 16

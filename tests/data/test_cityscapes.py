@@ -52,6 +52,8 @@ def test_cityscapes_official_layout(tmp_path):
     assert [c.name for c in found["train"]] == ["aachen_000000_00000", "aachen_000001_00000"]
     assert [c.name for c in found["val"]] == ["aachen_000002_00000"]  # of the training split, not of "val"
     assert [c.name for c in found["test"]] == [f"lindau_00000{n}_00000" for n in range(3)]
+    with pytest.raises(SlimvidError, match=r"task field train_frames: .* has splits of its own"):
+        cityscapes.clips(settings(task.path, train_frames=(0, 4)))
     clip, spec = found["train"][0], cityscapes.condition_spec(task)
     assert clip.fps == 17
     assert (spec.channels, spec.foreground, spec.label_names[26]) == (36, (26,), "car")
@@ -98,6 +100,8 @@ def test_vid2vid_layout_of_cityscapes(tmp_path):
         [],  # too short to hold any back
         ["test_seq0_00000"],
     ]
+    with pytest.raises(SlimvidError, match=r"task field test_frames: .* has splits of its own"):
+        cityscapes.clips(settings(tmp_path, test_frames=(0, 4)))
     assert cityscapes.condition_spec(task).channels == 36
 
 

@@ -200,8 +200,6 @@ def test_wrong_content_beside_is_named(film, tmp_path):
         list(clips(settings(film, landmarks=tmp_path / "lm"))["train"])
     with pytest.raises(SlimvidError, match=r"00003\.png: is 96x63"):
         list(clips(settings(film, labels=tmp_path / "ids", label_names=("a",)))["train"])
-    with pytest.raises(SlimvidError, match="distance_maps: it needs landmarks"):
-        condition_spec(settings(film, distance_maps=True))
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.3, 0.7, 0.97])

@@ -61,6 +61,11 @@ def test_labels_are_pictures_both_ways(tmp_path, colours):
     assert np.array_equal(back.image, clip.frames) and np.array_equal(back.frames, clip.image)
 
 
+def test_ranges_are_refused_where_there_are_splits(tmp_path):
+    with pytest.raises(SlimvidError, match=r"task field train_frames: .* has splits of its own"):
+        viper.clips(settings(game(tmp_path), train_frames=(0, 4)))
+
+
 def test_train_alone_is_split_between_sequences(tmp_path):
     found = every_split(viper, settings(game(tmp_path, splits=("train",), sequences=4)))
     assert [c.name[:9] for c in found["train"]] == ["train_000", "train_001"]

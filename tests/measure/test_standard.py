@@ -1,5 +1,7 @@
 """The standard extractors with random weights in files: loading, hash, pre-processing, architecture."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from slimvid.errors import SlimvidError
 from slimvid.files import sha256_file
 from slimvid.measure import standard
 from slimvid.settings import MeasureSettings
+from slimvid.weights import I3D_SHA256, load_i3d
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +82,7 @@ def test_inception_loads_checks_and_measures(inception_file):
     assert not np.allclose(features[0], features[1], rtol=1e-2)
 
 
-@pytest.mark.parametrize("load", [standard.load_inception, standard.load_i3d])
+@pytest.mark.parametrize("load", [standard.load_inception, partial(load_i3d, field="measure.i3d")])
 def test_a_file_of_another_hash_is_never_loaded(load, tmp_path, monkeypatch):
     path = tmp_path / "weights.pt"
     path.write_bytes(b"anything")
@@ -87,25 +90,26 @@ def test_a_file_of_another_hash_is_never_loaded(load, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.jit, "load", None)
     with pytest.raises(SlimvidError, match=r"weights\.pt: SHA-256 .* get the published weights"):
         load(path, sha256="0" * 64)
-    with pytest.raises(SlimvidError, match="no file"):
+    with pytest.raises(SlimvidError, match=r"absent\.pt: no such file \(field measure\."):
         load(tmp_path / "absent.pt", sha256="0" * 64)
 
 
 def test_published_hashes_are_the_ones_checked():
     assert standard.INCEPTION_SHA256[:8] == "6726825d"  # also in the published file's name
-    assert len(standard.INCEPTION_SHA256) == len(standard.I3D_SHA256) == 64
+    assert len(standard.INCEPTION_SHA256) == len(I3D_SHA256) == 64
 
 
 def test_weights_of_another_network_are_named(tmp_path):
     path = tmp_path / "other.pth"
     torch.save({"a": torch.zeros(1)}, path)
-    with pytest.raises(SlimvidError, match="not the FID Inception"):
+    with pytest.raises(SlimvidError, match="not FID Inception weights"):
         standard.load_inception(path, sha256=sha256_file(path))
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")  # the published file is TorchScript
 def test_i3d_takes_windows_of_sixteen(i3d_file, monkeypatch):
-    monkeypatch.setattr(standard, "I3D_SHA256", sha256_file(i3d_file))
+    known = partial(load_i3d, sha256=sha256_file(i3d_file))
+    monkeypatch.setattr(standard, "load_i3d", known)
     clips = [np.full((n, 8, 8, 3), 255, np.uint8) for n in (20, 10, 16)]
     settings = MeasureSettings(i3d=i3d_file, window_stride=2)
     features = standard.clip_features(settings, lambda: iter(clips), [20, 10, 16])

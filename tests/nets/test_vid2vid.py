@@ -126,3 +126,15 @@ def test_eval_does_not_depend_on_the_batch(small):
     together = small(conditions, previous).image
     alone = torch.cat([small(c[None], p[None]).image for c, p in zip(conditions, previous, strict=True)])
     assert torch.allclose(together, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_a_past_of_zeros_gives_its_encoder_no_gradient(norm):
+    """It is constant: the norms would make 10^6 of the rounding errors of a gradient that is 0."""
+    net = CompositeGenerator(condition_channels=2, width=8, downs=2, blocks=2, norm=norm)
+    conditions, past = torch.rand(2, 6, 32, 32), torch.rand(2, 6, 32, 32)
+    for previous, learns in ((torch.zeros_like(past), False), (past, True)):
+        net.zero_grad()
+        sum(x.sum() for x in net(conditions, previous)).backward()
+        assert {p.grad is not None for p in net.down_img.parameters()} == {learns}
+        assert all(p.grad.isfinite().all() for p in net.down_seg.parameters())

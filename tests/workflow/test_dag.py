@@ -69,11 +69,23 @@ def test_a_rule_names_just_the_splits_that_its_step_reads(bare) -> None:
         ({"teacher": {"iterations": "many"}}, "field teacher.iterations: Input should be a valid integer"),
         ({"methods": {"uniform": {"method": "magic"}}}, "field methods.uniform.method: no module slimvid."),
         ({"tabel1": {}}, "field tabel1: Extra inputs are not permitted"),
+        ({"variants": {"x": {"of": "uniform", "options": {"a": 1}}}}, "field variants.x.options.a: Extra"),
     ],
 )
 def test_a_wrong_config_is_one_line_before_the_dag(bare, copy_of, changes: dict, message: str) -> None:
     project = copy_of(bare)
     project.configure(changes)
+    one_line(project, message)
+
+
+def test_a_key_given_twice_is_one_line_too(bare, copy_of) -> None:
+    project = copy_of(bare)
+    with (project.root / "config" / "demo.yaml").open("a") as file:
+        file.write("threads: 2\n")
+    one_line(project, "key 'threads' is given twice")
+
+
+def one_line(project, message: str) -> None:
     result = project.snakemake("--dry-run", "--quiet", "all", check=False)
     said = [line for line in result.stdout.splitlines() if not line.startswith("Using workflow specific")]
     assert result.returncode == 1

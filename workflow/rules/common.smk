@@ -4,19 +4,24 @@ import os
 import re
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 from slimvid import paths, sources
 from slimvid.config import validate
+from slimvid.data import inputs
 from slimvid.errors import SlimvidError
 from slimvid.files import sha256_json, write_json
+from slimvid.rows import row_files
+from slimvid.section import files_of
+from slimvid.yaml_file import read_mapping
 
 try:
+    for folder in (workflow.basedir, sources.PACKAGE, Path.cwd()):
+        sources.check_folder(folder)
+    for file in workflow.configfiles:  # Snakemake keeps the last of a key given twice
+        read_mapping(Path(file))
     SETTINGS = validate(config, origin=" + ".join(map(str, workflow.configfiles)))
-    MODULES = {
-        row: sources.method_module(row, settings.method)
-        for row, settings in SETTINGS.methods.items()
-    }
 except SlimvidError as error:
     sys.exit(f"slimvid: {error}")  # one line, before the DAG is built
 
@@ -80,18 +85,13 @@ def root(wildcards, output):
     return found[1] or "."
 
 
-def footage(wildcards):
-    """The files a task is prepared from, as far as they are there (the step says what is missing)."""
-    path = SETTINGS.tasks[wildcards.task].path
-    return [local(str(path))] if path is not None and path.exists() else []
-
-
 def teacher_code(wildcards):
     return code(teacher_module(wildcards))
 
 
 def method_code(wildcards):
-    return code(MODULES[wildcards.method], teacher_module(wildcards))
+    method = sources.method_module(SETTINGS.methods[wildcards.method].method)
+    return code(method, teacher_module(wildcards))
 
 
 def teacher_module(wildcards):
@@ -103,14 +103,30 @@ def code(*modules):
     return [local(sources.display(path)) for path in found]
 
 
+@cache
+def footage(task):
+    """The state of the files a task is prepared from: as inputs, 100,000 frames would stop the DAG."""
+    state = inputs.footage_state(SETTINGS.tasks[task])
+    return {} if state is None else {"footage": state}
+
+
 def task_reads(wildcards):
-    return SETTINGS.tasks[wildcards.task].model_dump(mode="json")
+    settings = SETTINGS.tasks[wildcards.task]
+    return {**settings.model_dump(mode="json"), **footage(wildcards.task)}
+
+
+def weights(files):
+    """The state of weights given by path; nothing where none are."""
+    return {"weights": inputs.files_state(files)} if files else {}
 
 
 def teacher_reads(wildcards):
     """All of the teacher's settings but the one that leaves its bytes alone."""
     settings = SETTINGS.teacher_settings(wildcards.task)
-    return settings.model_dump(mode="json", exclude={"save_every"})
+    return {
+        **settings.model_dump(mode="json", exclude={"save_every"}),
+        **weights(files_of(settings)),
+    }
 
 
 def method_reads(wildcards):
@@ -118,6 +134,7 @@ def method_reads(wildcards):
     return {
         **own.model_dump(mode="json", exclude={"per", "teachers"}),
         "teacher": teacher_reads(wildcards),
+        **weights(row_files(SETTINGS, wildcards.task, wildcards.method)),
     }
 
 
@@ -141,7 +158,11 @@ def interpolation_reads(wildcards):
 
 
 def measure_reads(*fields):
-    return SETTINGS.measure.model_dump(mode="json", include=set(fields))
+    given = [getattr(SETTINGS.measure, name) for name in fields]
+    return {
+        **SETTINGS.measure.model_dump(mode="json", include=set(fields)),
+        **weights([file for file in given if isinstance(file, Path)]),
+    }
 
 
 def latency_reads(wildcards):

@@ -1,6 +1,4 @@
 rule prepare:
-    input:
-        footage=footage,
     output:
         **paths.prepared_files("{task}"),
     log:

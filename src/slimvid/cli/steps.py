@@ -88,12 +88,13 @@ def compress(task: Task, method: Method, seed: Seed, config: ConfigFiles = None,
         section(settings.tasks, task, "tasks")
         section(settings.methods, method, "methods")
         teacher, below = settings.teacher_settings(task), settings.teacher_row(method)
-        walk = settings.row(task, method).plan
-        with training(settings, precision=teacher.precision) as runtime:
+        row = settings.row(task, method)
+        walk, precision = row.plan, row.options.get("train", {}).get("precision", teacher.precision)
+        with training(settings, precision=precision) as runtime:
             run(
                 task=task,
                 row=method,
-                settings=settings.row(task, method),
+                settings=row,
                 teacher_settings=teacher,
                 seed=seed,
                 prepared=paths.prepared(task),

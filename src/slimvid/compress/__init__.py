@@ -2,12 +2,12 @@
 
 A config entry ``methods.<row>.method: NAME`` runs ``slimvid/compress/NAME.py``, which holds
 
-    Options                                      its own keys of the entry, a pydantic model
     student_spec(settings, condition, options, below)   the student's architecture; also counted at the
                                                  papers' size. ``below``: spec of the network to compress
     compress(job)                                trains the student and writes its artifact to ``job.out``
 
-Adding a method is that one module and that one entry.
+and beside it its head ``NAME_options.py``: what an entry may say, checked before anything runs, see
+``slimvid.rows``. Adding a method is these two files and that one entry.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from slimvid.errors import SlimvidError
+from slimvid.rows import check
 from slimvid.settings import AnyTeacher, MethodSettings
 
 if TYPE_CHECKING:
@@ -63,22 +63,6 @@ class Job:
         return check(type(self.teacher_settings), merged, origin=f"methods.{self.row}.options.train")
 
 
-def check(model: type[T], document: dict[str, Any], *, origin: str) -> T:
-    """Validate ``document`` as ``model``.
-
-    Raises:
-        SlimvidError: names ``origin`` and the first field that does not fit.
-    """
-    from pydantic import ValidationError
-
-    try:
-        return model.model_validate(document)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise SlimvidError(f"{origin}.{field}: {first['msg']}") from None
-
-
 def compress(
     *,
     task: str,
@@ -94,11 +78,10 @@ def compress(
 ) -> None:
     """Run the method that a config entry names."""
     from importlib import import_module
-    from importlib.util import find_spec
 
-    name = f"slimvid.compress.{settings.method}"
-    if find_spec(name) is None:
-        raise SlimvidError(f"methods.{row}.method: there is no module {name}; see docs/adding_a_method.md")
+    from slimvid.sources import method_module
+
+    module = import_module(f"slimvid.{method_module(settings.method)}")
     job = Job(
         task=task,
         row=row,
@@ -112,4 +95,4 @@ def compress(
         runtime=runtime,
         keys=keys,
     )
-    import_module(name).compress(job)
+    module.compress(job)

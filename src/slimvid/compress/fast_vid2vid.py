@@ -23,40 +23,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from slimvid.compress import Job
+from slimvid.compress.fast_vid2vid_options import Options
 from slimvid.compress.frozen import FrozenTeacher
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
-from slimvid.files import sha256_file
 from slimvid.nets.vid2vid import Output
 from slimvid.nets.video_features import RandomVideoFeatures
-from slimvid.settings import Section, TeacherSettings
+from slimvid.settings import TeacherSettings
 from slimvid.teachers.losses import Perceptual, perceptual
 from slimvid.teachers.sequences import Batch
 from slimvid.teachers.vid2vid import Pace, fit, generator_spec
-
-I3D_SHA256 = "bec6519f66ea534e953026b4ae2c65553c17bf105611c746d904657e5860a5e2"  # i3d_torchscript.pt
-
-
-class Options(Section):
-    """The method's own keys; the defaults are the paper's."""
-
-    sigma: float = Field(1.0, ge=0, description="weight of Spatial KD (Eq. 7)")
-    gamma: float = Field(2.0, ge=0, description="weight of Temporal KD (Eq. 7)")
-    alpha: float = Field(2.0, ge=0, description="weight of local Temporal KD (Eq. 6)")
-    beta: float = Field(15.0, ge=0, description="weight of global Temporal KD (Eq. 6)")
-    spatial_share: float = Field(0.4, ge=0, le=1, description="share of the run at gap 1, before part-time")
-    gap_max: int | None = Field(
-        None,
-        ge=2,
-        description="gaps are drawn from 2..gap_max; none: from those between the plan's key-frames",
-    )
-    i3d: Path | None = Field(None, description="i3d_torchscript.pt; none: a fixed random video network")
-    train: dict = Field(default_factory=dict, description="changes to the teacher's training settings")
+from slimvid.weights import I3D_SHA256, load_i3d
 
 
 def student_spec(
@@ -194,16 +175,7 @@ class I3D(nn.Module):
 
     def __init__(self, path: Path):
         super().__init__()
-        if not path.is_file():
-            raise SlimvidError(
-                f"{path}: no such file (options.i3d); give i3d_torchscript.pt or remove the key"
-            )
-        digest = sha256_file(path)  # before loading: TorchScript executes what the file says
-        if digest != I3D_SHA256:
-            raise SlimvidError(
-                f"{path}: SHA-256 {digest[:12]}.. is not I3D's {I3D_SHA256[:12]}..; fetch it again"
-            )
-        self.net = torch.jit.load(path, map_location="cpu").eval()
+        self.net = load_i3d(path, field="options.i3d")
 
     def forward(self, frames: Tensor) -> Tensor:
         size = (max(frames.shape[1], 10), 224, 224)

@@ -11,19 +11,16 @@ from typing import Any
 
 from slimvid import artifact
 from slimvid.compress import Job
+from slimvid.compress.replan_options import Options
 from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
 from slimvid.files import write_json
 from slimvid.paths import BUDGET
 from slimvid.runtime import code_revision
-from slimvid.settings import AnyTeacher, Section
+from slimvid.settings import AnyTeacher
 
 CURVES = "curves.parquet"
 UNTRAINED = {"updates": 0, "samples": 0, "cpu_seconds": 0.0, "wall_seconds": 0.0}
-
-
-class Options(Section):
-    """It has none."""
 
 
 def student_spec(

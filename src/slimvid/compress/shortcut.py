@@ -23,26 +23,22 @@ has the block predict the features of the flow branch as well and blends as the 
 """
 
 from collections.abc import Generator, Sequence
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from slimvid.compress import Job
 from slimvid.compress.frozen import FrozenTeacher
+from slimvid.compress.shortcut_options import Options
 from slimvid.compress.shortcut_windows import Window, Windows
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
-from slimvid.errors import SlimvidError
 from slimvid.nets import build
-from slimvid.nets.cuts import Level
 from slimvid.nets.patchgan import ShortcutDiscriminator
-from slimvid.nets.shortcut import Form
 from slimvid.nets.shortcut_net import ShortcutGenerator, shortcut_spec
 from slimvid.runtime import Runtime
-from slimvid.settings import AnyTeacher, Section
+from slimvid.settings import AnyTeacher
 from slimvid.teachers import loop
 from slimvid.teachers.finish import seed_weights, train_to_artifact
 from slimvid.teachers.losses import gan, perceptual
@@ -51,58 +47,21 @@ FITTED, FITTING = 4, 1 << 30  # windows that weights are fitted on, and the inde
 UNBOUNDED = 6  # frames apart that pairs are trained up to where a plan names no longest interval
 
 
-class Options(Section):
-    """The method's own keys; the defaults are the paper's."""
-
-    cut: Level | tuple[int, int] = Field("medium", description="teacher dependence, or layer indices (5, 17)")
-    width: float = Field(1.0, gt=0, le=4, description="of the block: 1, 1/2, 1/4 (Figure 3)")
-    hidden: int | None = Field(
-        None, ge=4, multiple_of=4, description="h at width 1; none: half the decoder's channels"
-    )
-    start: Literal["released", "fitted"] = Field(
-        "released", description="weights that training starts from: drawn at gain 0.02, or least squares"
-    )
-    form: Form = Field("full", description="ablations of Table 3")
-    history: Literal["own", "teacher"] = Field("own", description="whose previous frames the encoder sees")
-    decode: Literal["raw", "blended"] | None = Field(
-        None,
-        description="vid2vid: what shortcut frames show (see above); none: blended where the original blends",
-    )
-    interval: int | None = Field(None, ge=1, description="alpha of training; none: the plan's max_interval")
-    align: float = Field(5.0, ge=0, description="weight of L_align (Eq. 8)")
-    feat: float = Field(5.0, ge=0, description="weight of L_feat")
-    out: float = Field(10.0, ge=0, description="weight of L_out")
-    perc: float = Field(10.0, ge=0, description="weight of L_perc; needs vgg")
-    gan: float = Field(1.0, ge=0, description="weight of L_GAN")
-    temporal_gan: float = Field(1.0, ge=0, description="weight of L_T-GAN")
-    vgg: Path | None = Field(None, description="torchvision's VGG-19 weights; none: perceptual loss off")
-    train: dict = Field(default_factory=dict, description="changes to the teacher's training settings")
-
-    def spec(self, teacher: dict[str, Any]) -> dict[str, Any]:
-        """The spec of a teacher with its block."""
-        how = {} if self.decode is None else {"blended": self.decode == "blended"}
-        spec = shortcut_spec(teacher, cut=self.cut, hidden=self.hidden, form=self.form, **how)
-        spec["hidden"] = max(4, round(spec["hidden"] * self.width / 4) * 4)
-        return spec
-
-
 def student_spec(
     settings: AnyTeacher, condition: ConditionSpec, options: Options, below: dict[str, Any]
 ) -> dict[str, Any]:
     """The translator below with a block attached."""
-    return options.spec(below)
+    how = {} if options.decode is None else {"blended": options.decode == "blended"}
+    spec = shortcut_spec(below, cut=options.cut, hidden=options.hidden, form=options.form, **how)
+    return {**spec, "hidden": max(4, round(spec["hidden"] * options.width / 4) * 4)}
 
 
 def compress(job: Job) -> None:
     """Train a block for the original and write the artifact of both."""
     options = job.parse(Options)
-    if job.plan["kind"] != "shortcut":
-        raise SlimvidError(
-            f"methods.{job.row}.plan: kind is {job.plan['kind']!r}; this method's plan is `kind: shortcut`"
-        )
     settings, data = job.student_settings(options.train), PreparedTask(job.prepared, splits=("train",))
     teacher = FrozenTeacher(job.teacher, data, job.runtime)
-    spec = options.spec(teacher.source.spec)
+    spec = student_spec(settings, data.meta.condition, options, teacher.source.spec)
     seed_weights(job.seed)
     training = ShortcutTraining(
         teacher=teacher,

@@ -6,26 +6,18 @@ Trained from scratch with the original's losses and plain distillation of its ou
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import Field
 from torch import Tensor
 
 from slimvid.compress import Job
 from slimvid.compress.frozen import FrozenTeacher
+from slimvid.compress.uniform_options import Options
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
 from slimvid.nets.framewise import Drawn
 from slimvid.nets.vid2vid import Output
-from slimvid.settings import AnyTeacher, Section
+from slimvid.settings import AnyTeacher
 from slimvid.teachers import teacher_module
 from slimvid.teachers.sequences import Batch
-
-
-class Options(Section):
-    """The method's own keys."""
-
-    width: float = Field(0.5, gt=0, le=1, description="share of the original's channels in every layer")
-    distill: float = Field(10.0, ge=0, description="weight of L1 to the original's frame")
-    train: dict = Field(default_factory=dict, description="changes to the original's training settings")
 
 
 def student_spec(

@@ -16,13 +16,12 @@ import numpy as np
 from slimvid.data.clip import BODY_POINTS, Clip
 from slimvid.data.flow import clip_flow
 from slimvid.errors import SlimvidError
-from slimvid.settings import TaskSettings
+from slimvid.settings import RANGES, TaskSettings
 
 TRAIN_SHARE = 0.7
 VAL_SHARE = 0.15  # of the training range
 VAL_MOST = 1 / 3  # whole shots are held back where they are no more than that
 GUARD_SHARE, GUARD_MOST = 0.05, 15  # left out at a border by time: a share of the range, and at most so many
-RANGES = ("train_frames", "val_frames", "test_frames")
 Span = tuple[int, int]  # frames [first, past the last)
 SHORTEST = 4  # frames; shorter leftovers are dropped where a split has something longer
 
@@ -69,15 +68,25 @@ def hold_back(train: Sequence[Shot], test: Sequence[Shot], settings: TaskSetting
     Raises:
         SlimvidError: the task gives ranges of frames, or the training split has fewer than 2.
     """
-    given = [name for name in RANGES if getattr(settings, name) is not None]
-    if given:
-        raise SlimvidError(
-            f"{settings.path}: has a training and a test split of its own; take {given[0]} out of the task"
-        )
+    refuse_ranges(settings)
     total = sum(len(shot.frames) for shot in train)
     spans = dict(zip(("train", "val"), _end_of(train, settings, (0, total), whole=True), strict=True))
     pieces = {split: _pieces(train, settings, split, span) for split, span in spans.items()}
     return {**pieces, "test": [piece for shot in test for piece in cut_shot(shot, settings)]}
+
+
+def refuse_ranges(settings: TaskSettings) -> None:
+    """Where the footage has splits of its own, no range is read.
+
+    Raises:
+        SlimvidError: names the range that the task gives all the same.
+    """
+    for name in RANGES:
+        if getattr(settings, name) is not None:
+            raise SlimvidError(
+                f"task field {name}: {settings.path} has splits of its own, in which no range is read; "
+                "leave it out"
+            )
 
 
 def cut_shot(shot: Shot, settings: TaskSettings, begin: int = 0, end: int | None = None) -> list[Shot]:

@@ -63,7 +63,7 @@ def condition_spec(settings: TaskSettings) -> ConditionSpec:
     """Labels, pose or edges, by what the task gives.
 
     Raises:
-        SlimvidError: labels without names, an unknown foreground class, distance maps without landmarks.
+        SlimvidError: labels without names, an unknown foreground class.
     """
     if settings.labels is not None:
         if not settings.label_names:
@@ -79,8 +79,6 @@ def condition_spec(settings: TaskSettings) -> ConditionSpec:
         return ConditionSpec(kind="labels", label_names=settings.label_names, foreground=foreground)
     if settings.poses is not None:
         return ConditionSpec(kind="pose")
-    if settings.distance_maps and settings.landmarks is None:
-        raise SlimvidError("task field distance_maps: it needs landmarks; give the folder as `landmarks:`")
     return ConditionSpec(kind="edges", distance_maps=settings.distance_maps)
 
 

@@ -25,13 +25,13 @@ from slimvid.data import cityscapes
 from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.crop import Crop
-from slimvid.data.footage import RANGES, Shot, hold_back, lazy_clips, rate, split_shots
+from slimvid.data.footage import Shot, hold_back, lazy_clips, rate, split_shots
 from slimvid.data.layout import clean
 from slimvid.data.palette import exact_class, paint
 from slimvid.data.pictures import PICTURES, read_colours, read_picture
 from slimvid.data.sequence import check_numbering, list_files, list_folders, partners, sequences
 from slimvid.errors import SlimvidError
-from slimvid.settings import TaskSettings
+from slimvid.settings import RANGES, TaskSettings
 
 FPS = 15.0
 

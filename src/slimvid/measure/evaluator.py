@@ -28,6 +28,7 @@ from slimvid.measure.label_scores import picture_confusion
 from slimvid.measure.pose_error import find_points, new_finder, train_finder
 from slimvid.measure.segmenter import confusion, new_segmenter, segment, train_segmenter
 from slimvid.runtime import set_threads
+from slimvid.weights import I3D_SHA256
 
 if TYPE_CHECKING:
     from slimvid.settings import MeasureSettings
@@ -189,7 +190,7 @@ def _protocol(settings: "MeasureSettings") -> dict[str, Any]:
         "max_samples": rf.MAX_SAMPLES,
         "iterations": settings.segmenter_iterations,
         "inception_sha256": standard.INCEPTION_SHA256 if settings.inception else None,
-        "i3d_sha256": standard.I3D_SHA256 if settings.i3d else None,
+        "i3d_sha256": I3D_SHA256 if settings.i3d else None,
         "fcn_sha256": sha256_file(settings.fcn) if settings.fcn and settings.fcn.is_file() else None,
     }
 

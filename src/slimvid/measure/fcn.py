@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from slimvid.errors import SlimvidError
+from slimvid.weights import load_state
 
 CLASSES = 32  # of the released weights: all of Viper's
 SIDE = 256
@@ -70,19 +70,11 @@ def load_fcn(path: Path, *, hidden: int = 4096) -> FCN8s:
         SlimvidError: no such file, or other weights.
     """
     mend = "give FCN-8s weights of 32 Viper classes, or remove the key to use the in-pipeline segmenter"
-    if not path.is_file():
-        raise SlimvidError(f"{path}: no such file (field measure.fcn); {mend}")
-    net = FCN8s(hidden=hidden)
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        net.load_state_dict(state.get("model_state_dict", state))  # the port's trainer nests it
-    except Exception as error:
-        raise SlimvidError(f"{path}: not FCN-8s weights ({type(error).__name__}); {mend}") from None
+    with torch.device("meta"):  # drawing random weights first would take seconds
+        net = FCN8s(hidden=hidden)
+    net.to_empty(device="cpu")
+    whole = lambda state: state.get("model_state_dict", state)  # noqa: E731  # the port's trainer nests it
+    load_state(net, path, field="measure.fcn", what="FCN-8s", mend=mend, pick=whole)
     return net.requires_grad_(False).eval()
 
 

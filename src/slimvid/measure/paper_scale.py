@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from slimvid.errors import SlimvidError
+from slimvid.rows import check, head
+from slimvid.sources import method_module
 
 if TYPE_CHECKING:
     from slimvid.data.condition import ConditionSpec
@@ -93,13 +94,8 @@ def spec(
         return teacher_module(settings).generator_spec(settings, paper_condition(task))
     *rest, (last, its) = [("original", None), *over]
     below = spec(task, last, options=its, over=rest[1:])
-    name = f"slimvid.compress.{method}"
-    if not method.isidentifier() or find_spec(name) is None:
-        raise SlimvidError(f"method {method!r}: there is no module {name}; see docs/adding_a_method.md")
-    from slimvid.compress import check
-
-    module = import_module(name)
-    chosen = check(module.Options, dict(options or {}), origin=f"method {method}: options")
+    module = import_module(f"slimvid.{method_module(method)}")
+    chosen = check(head(method).Options, dict(options or {}), origin=f"method {method}: options")
     return module.student_spec(paper_settings(task), paper_condition(task), chosen, below)
 
 

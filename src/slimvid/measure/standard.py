@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from slimvid.errors import SlimvidError
-from slimvid.files import sha256_file
+from slimvid.weights import check_hash, load_i3d, load_state
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from slimvid.settings import MeasureSettings
 
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
-I3D_SHA256 = "bec6519f66ea534e953026b4ae2c65553c17bf105611c746d904657e5860a5e2"
 INCEPTION_FEATURES, I3D_FEATURES = 2048, 400
 I3D_FRAMES, MAX_WINDOWS = 16, 2048
 
@@ -79,17 +78,12 @@ def load_inception(path: Path, *, sha256: str) -> "nn.Module":
     Raises:
         SlimvidError: missing, of another hash, or without a tensor that the network needs.
     """
-    import torch
     from torch import nn
 
     check_hash(path, sha256, field="measure.inception")
-    state = torch.load(path, map_location="cpu", weights_only=True)
     net = inception_network()
-    try:
-        net.load_state_dict(state)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:160]
-        raise SlimvidError(f"{path}: not the FID Inception ({reason}); get pytorch-fid's weights") from None
+    mend = "get pytorch-fid's weights"
+    load_state(net, path, field="measure.inception", what="FID Inception", mend=mend)
     net.fc = nn.Identity()
     return net
 
@@ -106,26 +100,6 @@ def inception_features(net: "nn.Module", frames: Iterable[np.ndarray]) -> np.nda
             x = F.interpolate(x, (299, 299), mode="bilinear", align_corners=False, antialias=False)
             rows.append(net(2 * x - 1)[0].numpy())
     return np.asarray(rows, np.float32).reshape(-1, INCEPTION_FEATURES)
-
-
-def load_i3d(path: Path, *, sha256: str):
-    """StyleGAN-V's TorchScript I3D; the hash is checked before the file, which is code, is loaded.
-
-    Args:
-        path: ``i3d_torchscript.pt``.
-        sha256: the hash that the file must have.
-
-    Raises:
-        SlimvidError: missing, of another hash, or not TorchScript.
-    """
-    import torch
-
-    check_hash(path, sha256, field="measure.i3d")
-    try:
-        return torch.jit.load(str(path), map_location="cpu").eval()
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:160]
-        raise SlimvidError(f"{path}: not TorchScript ({reason}); get i3d_torchscript.pt") from None
 
 
 def i3d_features(net, windows: Iterable[np.ndarray]) -> np.ndarray:
@@ -159,7 +133,7 @@ def clip_features(
         net = load_inception(settings.inception, sha256=INCEPTION_SHA256)
         found["fid"] = np.concatenate([inception_features(net, frames) for frames in clips()])
     if settings.i3d:
-        net = load_i3d(settings.i3d, sha256=I3D_SHA256)
+        net = load_i3d(settings.i3d, field="measure.i3d")
         starts = sample_starts(settings, lengths)["fvd"]
         rows = [
             i3d_features(net, [frames[s : s + I3D_FRAMES] for clip, s in starts if clip == number])
@@ -193,15 +167,3 @@ def sample_starts(settings: "MeasureSettings", lengths: Sequence[int]) -> dict[s
         thinned = np.linspace(0, len(starts) - 1, min(len(starts), MAX_WINDOWS)).round().astype(int)
         found["fvd"] = [starts[i] for i in thinned]
     return found
-
-
-def check_hash(path: Path, sha256: str, *, field: str) -> None:
-    """Refuse a weights file that is missing or is not, byte for byte, the published one."""
-    path = Path(path)
-    if not path.is_file():
-        raise SlimvidError(f"{field}: no file {path}; give the path of the weights, or leave the field out")
-    found = sha256_file(path)
-    if found != sha256:
-        raise SlimvidError(
-            f"{path}: SHA-256 {found[:16]}..., {field} needs {sha256[:16]}...; get the published weights"
-        )

@@ -12,15 +12,15 @@ itself. Levels are teacher dependence as in Table 4: "high" cuts at the smallest
 the residual blocks and after them; "medium" (the paper's choice) one scale above, "low" two.
 """
 
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from slimvid.errors import SlimvidError
+from slimvid.nets.choices import Level
 from slimvid.nets.framewise import Drawn
 
-Level = Literal["low", "medium", "high"]
 LEVELS = ("high", "medium", "low")  # scales above the smallest: 0, 1, 2
 SIZE = 64  # of the frame that cuts are looked for with
 POINTWISE = (nn.BatchNorm2d, nn.InstanceNorm2d, nn.ReLU, nn.LeakyReLU, nn.Dropout)

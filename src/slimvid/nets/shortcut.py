@@ -11,7 +11,7 @@ What depends on the reference alone is computed once per reference (``reference`
 (``predict``); ``forward`` is one after the other.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from slimvid.errors import SlimvidError
 from slimvid.nets.checks import check_widths
+from slimvid.nets.choices import Form
 from slimvid.nets.deform import blend_conv, deform_conv, read_moved, spread
 from slimvid.nets.spade import initialise_xavier
 
@@ -29,7 +30,6 @@ PARTS = 4  # of a HetConv: its 3x3 kernels see a quarter of the channels each
 LIFT = 3.0  # deviations by which fitted channels are raised, so that the ReLU after them cuts off little
 LEAN = -2.0  # mask logits of a fitted block: a share of 0.12 for the current frame
 
-Form = Literal["full", "sharp", "without_reference", "without_current", "single_stage", "without_blending"]
 FORMS = Form.__args__  # Table 3: (e), our own, (a), (b), (c), (d)
 
 

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from slimvid.nets import build
-from slimvid.nets.cuts import Cut, CutPoint, Level, attach, find
-from slimvid.nets.shortcut import PARTS, Form, Reference, ShortcutBlock
+from slimvid.nets.choices import Form, Level
+from slimvid.nets.cuts import Cut, CutPoint, attach, find
+from slimvid.nets.shortcut import PARTS, Reference, ShortcutBlock
 
 SMALL = 20e6  # parameters: shapes of such a net are found by running it; meta kernels are seconds of import
 

@@ -151,6 +151,15 @@ class CompositeGenerator(nn.Module):
         """f_R^d of Fast-Vid2Vid Eq. 3: bilinear to half size, which at 1/2 is the mean of 2 x 2 pixels."""
         return F.avg_pool2d(x, 2) if self.low_demand else x
 
+    def _memory(self, previous: Tensor) -> Tensor:
+        """Features of the previous frames.
+
+        Without any (all zeros) the maps are constant, and every norm divides their gradients by sqrt(eps):
+        what should be 0 comes out as rounding errors times 300 a layer, up to 10^6. So none is taken.
+        """
+        with torch.set_grad_enabled(torch.is_grad_enabled() and bool(previous.any())):
+            return self.down_img(previous)
+
     def forward(self, conditions: Tensor, previous: Tensor) -> Output:
         """Draw frame t.
 
@@ -158,8 +167,7 @@ class CompositeGenerator(nn.Module):
             conditions: N x (past+1)*C x H x W, oldest first, in [0, 1].
             previous: N x past*3 x H x W, oldest first, in [-1, 1]; zeros where there is none.
         """
-        seg, img = self._reduce(conditions), self._reduce(previous)
-        trunk = self.down_seg(seg) + self.down_img(img)
+        trunk = self.down_seg(self._reduce(conditions)) + self._memory(self._reduce(previous))
         raw = self.final_img(self.up_img(self.res_img(trunk)))
         return self._blend(raw, self.up_flow(self.res_flow(trunk)), conditions, previous)
 

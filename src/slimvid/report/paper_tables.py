@@ -6,7 +6,6 @@ A table is a pure function of the config, the measure documents, its declaration
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from slimvid.report.frame import (
 )
 from slimvid.report.measures import Measures, read_measures, rows
 from slimvid.report.paper_tables_declared import PaperTable, declared
+from slimvid.rows import check, head
 
 if TYPE_CHECKING:
     import pandas
@@ -123,10 +123,7 @@ def label_of(
 
 def _options(module: str, row: str, options: Mapping[str, Any]) -> Any:
     """A row's options with the method's defaults."""
-    from slimvid.compress import check
-
-    own = import_module(f"slimvid.compress.{module}").Options
-    return check(own, dict(options), origin=f"methods.{row}.options")
+    return check(head(module).Options, dict(options), origin=f"methods.{row}.options")
 
 
 def write_paper_table(

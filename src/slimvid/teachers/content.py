@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from slimvid.errors import SlimvidError
+from slimvid.weights import load_state
 
 _STAGES = ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4)
 
@@ -27,7 +27,8 @@ class ContentLoss(nn.Module):
     def __init__(self, weights: Path):
         super().__init__()
         self.net = nn.Sequential(*_layers())
-        _load(self.net, weights)
+        mend = "give AdaIN's vgg_normalised weights, or remove the key to train without the content loss"
+        load_state(self.net, weights, field="vgg", what="normalised VGG-19", mend=mend)
         self.requires_grad_(False).eval()
 
     def forward(self, translated: Tensor, source: Tensor) -> Tensor:
@@ -58,20 +59,3 @@ def _layers() -> list[nn.Module]:
             layers += [nn.ReflectionPad2d(1), nn.Conv2d(channels, width, 3), nn.ReLU()]
             channels = width
     return layers
-
-
-def _load(net: nn.Module, path: Path) -> None:
-    mend = "give AdaIN's vgg_normalised weights, or remove the key to train without the content loss"
-    if not path.is_file():
-        raise SlimvidError(f"{path}: no such file (field vgg); {mend}")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            net.load_state_dict(load_file(path))
-        else:
-            net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:
-        raise SlimvidError(
-            f"{path}: not normalised VGG-19 weights ({type(error).__name__}); {mend}"
-        ) from None

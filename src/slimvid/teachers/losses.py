@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from slimvid.errors import SlimvidError
+from slimvid.weights import load_state
 
 Features = list[list[Tensor]]  # of a multi-scale discriminator: scale -> stage
 
@@ -51,8 +51,11 @@ class Perceptual(nn.Module):
         super().__init__()
         from torchvision.models import vgg19  # 4 s of import: only where the loss is used
 
-        net = vgg19(weights=None).features[: self.CUTS[-1]]
-        net.load_state_dict(_vgg_state(weights))
+        with torch.device("meta"):  # drawing random weights first would take 10 s
+            net = vgg19(weights=None).features[: self.CUTS[-1]]
+        net.to_empty(device="cpu")
+        mend = "give torchvision's vgg19 weights, or remove the key to train without the perceptual loss"
+        load_state(net, weights, field="vgg", what="VGG-19", mend=mend, pick=_features)
         self.slices = nn.ModuleList(
             net[a:b] for a, b in zip((0, *self.CUTS[:-1]), self.CUTS, strict=True)
         ).requires_grad_(False)
@@ -74,18 +77,7 @@ def perceptual(weights: Path | None) -> Perceptual | None:
     return None if weights is None else Perceptual(weights)
 
 
-def _vgg_state(path: Path) -> dict[str, Tensor]:
-    mend = "give torchvision's vgg19 weights, or remove the key to train without the perceptual loss"
-    if not path.is_file():
-        raise SlimvidError(f"{path}: no such file (field vgg); {mend}")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        kept = {k.removeprefix("features."): t for k, t in state.items() if k.startswith("features.")}
-        return {k: t for k, t in kept.items() if int(k.split(".")[0]) < Perceptual.CUTS[-1]}
-    except Exception as error:
-        raise SlimvidError(f"{path}: not VGG-19 weights ({type(error).__name__}); {mend}") from None
+def _features(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The layers that are used, of a whole VGG-19's."""
+    kept = {k.removeprefix("features."): t for k, t in state.items() if k.startswith("features.")}
+    return {k: t for k, t in kept.items() if int(k.split(".")[0]) < Perceptual.CUTS[-1]}
