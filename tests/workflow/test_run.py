@@ -1,6 +1,7 @@
 """The real DAG at smoke size: what it leaves, what makes it run again, and what a killed run becomes."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -101,7 +102,7 @@ def statuses(finished) -> dict[str, dict[str, str]]:
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_changed_key_reruns_just_the_steps_that_read_it(statuses, name: str) -> None:
     changed = {file for file, status in statuses[name].items() if status == "params changed"}
-    sidecars = {f for f in changed if Path(f).name in ("translator.json", "curves.parquet")}
+    sidecars = {f for f in changed if Path(f).name in ("translator.json", "curves.parquet", paths.BUDGET)}
     assert changed - sidecars == CHANGES[name][1]
 
 
@@ -125,14 +126,22 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(bare, finished, 
     assert any((folder / "state").iterdir())
     project.snakemake("--unlock")
     project.snakemake("--", target)
-    killed = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+    killed, budget = contents(folder)
     log = (project.root / paths.log("train_teacher", TASK, "0")).read_text()
     assert "resumed at step" in log
     assert not (folder / "state").exists()
     for path in folder.iterdir():
         path.unlink()
     project.run("slimvid", "train-teacher", TASK, "0")
-    assert {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} == killed
+    assert contents(folder) == (killed, budget)
+
+
+def contents(folder: Path) -> tuple[dict[str, bytes], dict]:
+    """The files of an artifact, and what its training took without the time, which no two runs share."""
+    files = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+    budget = json.loads(files.pop(paths.BUDGET))
+    assert all(budget.pop(f"{clock}_seconds") > 0 for clock in ("cpu", "wall"))
+    return files, budget
 
 
 def kill_in_training(project, folder: Path, target: str) -> None:
