@@ -24,7 +24,7 @@ table1: $(STAMP)
 	snakemake --cores $(CORES) results/table1.csv
 
 test: $(STAMP)
-	OMP_NUM_THREADS=1 python -m pytest
+	OMP_NUM_THREADS=1 python -m pytest -n 2
 
 lint: $(STAMP)
 	ruff check .

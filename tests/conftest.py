@@ -9,6 +9,25 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two jobs with two threads each run far slower than one each
 
 ROOT = Path(__file__).resolve().parent.parent
+ONE_RUN = ("tests/workflow/test_run.py", "tests/workflow/test_sync.py")  # share one finished run: the longest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, so that no process waits for it in the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(ONE_RUN))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log):
+    """With ``-n``: a file's tests, and all tests of the finished run, go to one process."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "one run" if nodeid.startswith(ONE_RUN) else nodeid.split("::")[0]
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

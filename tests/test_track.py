@@ -103,13 +103,14 @@ def all_runs(store: str) -> list:
     return list(client.search_runs([e.experiment_id for e in client.search_experiments()], max_results=100))
 
 
-def test_rows_lie_under_their_table_with_the_same_names(run: Config, store: str) -> None:
+def test_rows_stand_beside_their_table_with_the_same_names(run: Config, store: str) -> None:
     track_table(run, paths.MLFLOW_RECORD, store=store)
     record = read_json(paths.MLFLOW_RECORD)
     client = connect(store)
     assert set(record["runs"]) == {f"{t}/{m}/0" for t in TASKS for m in METHODS}
     row = client.get_run(record["runs"]["my_faces/half/0"])
-    assert row.data.tags["mlflow.parentRunId"] == record["table"]
+    assert row.data.tags["slimvid.table"] == client.get_run(record["table"]).data.tags["slimvid.table"]
+    assert all("mlflow.parentRunId" not in r.data.tags for r in all_runs(store))  # the UI folds those up
     assert row.data.metrics["psnr"] == 20.123456789
     assert row.data.params["options.width"] == "0.5"
     assert json.loads(row.inputs.dataset_inputs[0].dataset.source)["made of"] == "noise"
@@ -117,6 +118,29 @@ def test_rows_lie_under_their_table_with_the_same_names(run: Config, store: str)
     names = [set(client.get_run(r).data.metrics) for r in record["runs"].values()]
     assert all(n == names[0] for n in names)
     assert "psnr" in client.get_run(record["table"]).data.tags["mlflow.note.content"].lower()
+
+
+def test_the_page_that_is_named_shows_the_current_rows_and_metrics_that_they_have(run, store: str) -> None:
+    track_table(run, paths.MLFLOW_RECORD, store=store)
+    record, client = read_json(paths.MLFLOW_RECORD), connect(store)
+    experiment = client.get_experiment(record["experiment"])
+    kind, key = record["page"].partition("?")[2].split("&")
+    assert record["page"].startswith(f"http://127.0.0.1:5000/#/experiments/{record['experiment']}/runs?")
+    assert kind == "workflowType=machine_learning"
+    view = json.loads(experiment.tags[f"mlflow.sharedViewState.{key.removeprefix('viewStateShareKey=')}"])
+    found = client.search_runs([record["experiment"]], filter_string=view["searchFilter"])
+    assert {r.info.run_id for r in found} == {record["table"], *record["runs"].values()}
+    assert "metrics.`psnr`" in view["selectedColumns"]
+
+
+def test_an_experiment_in_the_bin_is_brought_back(run: Config, store: str, caplog) -> None:
+    track_table(run, paths.MLFLOW_RECORD, store=store)
+    before = paths.MLFLOW_RECORD.read_bytes()
+    connect(store).delete_experiment(read_json(paths.MLFLOW_RECORD)["experiment"])
+    with caplog.at_level("INFO", "slimvid"):
+        track_table(run, paths.MLFLOW_RECORD, store=store)
+    assert paths.MLFLOW_RECORD.read_bytes() == before
+    assert sum("had been deleted; it is restored" in r.message for r in caplog.records) == 1
 
 
 def test_tracking_twice_changes_nothing(run: Config, store: str) -> None:
@@ -145,7 +169,7 @@ def test_a_row_measured_anew_replaces_the_old_one(run: Config, store: str) -> No
     assert ",21," in rebuild_table1(run, store=store)
     superseded = connect(store).get_run(old["runs"]["my_faces/half/0"])
     assert superseded.data.tags["slimvid.current"] == "false"
-    assert superseded.data.tags["mlflow.parentRunId"] == old["table"]
+    assert connect(store).get_run(old["table"]).data.tags["slimvid.current"] == "false"
 
 
 def test_going_back_to_old_measures_makes_their_table_current_again(run: Config, store: str) -> None:
@@ -167,11 +191,10 @@ def test_a_papers_table_has_runs_of_its_own(run: Config, store: str) -> None:
         assert len(all_runs(store)) == (len(TASKS) * len(METHODS) + 1) + (len(METHODS) + 1)
     found, client = read_json(record), connect(store)
     assert set(found["runs"]) == {f"my_faces/{m}/0" for m in METHODS}
-    row, parent = (client.get_run(i) for i in (found["runs"]["my_faces/half/0"], found["table"]))
-    assert row.data.tags["mlflow.parentRunId"] == found["table"]
-    assert row.data.tags["slimvid.table"] == parent.data.tags["slimvid.table"] == PAPER_TABLE
+    row, whole = (client.get_run(i) for i in (found["runs"]["my_faces/half/0"], found["table"]))
+    assert row.data.tags["slimvid.table"] == whole.data.tags["slimvid.table"] == PAPER_TABLE
     assert row.data.tags["paper_table"] == "a_paper/2"
-    assert "FID 21.5" in parent.data.tags["mlflow.note.content"]
+    assert "FID 21.5" in whole.data.tags["mlflow.note.content"]
     strip = client.download_artifacts(row.info.run_id, "strip/my_faces.png")
     assert Path(strip).read_bytes() == b"another picture"
     assert {a.path for a in client.list_artifacts(found["table"])} >= {
@@ -184,7 +207,7 @@ def test_a_papers_table_has_runs_of_its_own(run: Config, store: str) -> None:
     assert {k[:2] for k in tracked_measures(run, PAPER_TABLE, store=store)} == set(run.rows_of(PAPER_TABLE))
 
 
-def test_a_papers_table_written_anew_is_a_new_parent_of_the_same_rows(run: Config, store: str) -> None:
+def test_a_papers_table_written_anew_is_a_new_run_beside_the_same_rows(run: Config, store: str) -> None:
     record = paths.mlflow_record(PAPER_TABLE)
     track_table(run, record, PAPER_TABLE, store=store)
     old = read_json(record)

@@ -1,5 +1,6 @@
 """MLflow's store: opened by one process at a time; our experiment, and runs found again by their digest."""
 
+import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,31 @@ if TYPE_CHECKING:
 
 STORE = "sqlite:///mlflow.db"
 EXPERIMENT = "slimvid"
+COLUMNS = ("macs_g", "params_m", "fps", "rfd4", "rfvd4", "psnr", "ssim", "warp_error")
+VIEW = {  # the experiment's own tags
+    "mlflow.experimentKind": "custom_model_development",
+    # What the UI shows under `page`: the current rows, in the tables' order, with their main metrics. Without
+    # it the UI opens on chat traces, and no metric is to be seen until one picks columns.
+    "mlflow.sharedViewState.slimvid": json.dumps(
+        {
+            "selectedColumns": [f"metrics.`{name}`" for name in COLUMNS],
+            "searchFilter": "tags.`slimvid.current` = 'true'",
+            "orderByKey": "attributes.start_time",
+            "orderByAsc": True,
+        }
+    ),
+}
+OTHERWISE = "`mlflow db upgrade` brings an old store up to date; if it is none, name another or move it away"
+PAGE = "workflowType=machine_learning&viewStateShareKey=slimvid"
+REMEDIES = {  # by a word of the database's message
+    "locked": "another process holds it: wait until it is done, or stop it, and track again",
+    "readonly": "permit writing to it and to its folder, and track again",
+    "unable to open": "permit reading and writing in its folder, and track again",
+    "disk is full": "free some space and track again",
+    "out of date": "run `mlflow db upgrade` on it and track again",
+}
+
+log = logging.getLogger("slimvid")
 
 
 @contextmanager
@@ -32,25 +58,39 @@ def alone(store: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def store_errors(store: str) -> Iterator[None]:
+    """Turn what the store refuses into one line with the remedy that fits; nothing recorded is given up.
+
+    Raises:
+        SlimvidError: the store is held by another process, cannot be written, was made by a newer MLflow, or
+            is none.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        reason = str(error).splitlines()[0]
+        remedy = next((what for word, what in REMEDIES.items() if word in str(error).lower()), OTHERWISE)
+        raise SlimvidError(f"{store}: cannot be used ({reason}); {remedy}") from None
+
+
 def connect(store: str) -> "MlflowClient":
     """A client of the store, created and brought to the current schema where needed; telemetry off.
 
     Raises:
-        SlimvidError: the store cannot be opened.
+        SlimvidError: see :func:`store_errors`.
     """
     os.environ.update(MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true")
     os.environ.update(MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false")
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
 
-    try:
+    with store_errors(store):
         client = MlflowClient(tracking_uri=store, registry_uri=store)
         client.search_experiments(max_results=1)
-    except (MlflowException, SQLAlchemyError) as error:
-        reason = str(error).splitlines()[0]
-        raise SlimvidError(f"{store}: cannot be opened ({reason}); move it away and track again") from None
     return client
 
 
@@ -67,9 +107,22 @@ def search(client: "MlflowClient", experiment: str, filter_string: str) -> list[
 
 
 def experiment_id(client: "MlflowClient") -> str:
-    """The id of our experiment, created where needed."""
+    """The id of our experiment: created, or brought back from the bin, where needed."""
     found = client.get_experiment_by_name(EXPERIMENT)
-    return found.experiment_id if found is not None else client.create_experiment(EXPERIMENT)
+    if found is None:
+        return client.create_experiment(EXPERIMENT, tags=VIEW)
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+        log.info("MLflow: experiment %s had been deleted; it is restored, with its runs", EXPERIMENT)
+    for key, value in VIEW.items():
+        if found.tags.get(key) != value:
+            client.set_experiment_tag(found.experiment_id, key, value)
+    return found.experiment_id
+
+
+def page(experiment: str) -> str:
+    """Where `mlflow ui` shows the rows with their metrics, at its default host and port."""
+    return f"http://127.0.0.1:5000/#/experiments/{experiment}/runs?{PAGE}"
 
 
 def find_or_create(

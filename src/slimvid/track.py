@@ -1,12 +1,14 @@
 """MLflow: the rows of a table as runs that can be compared, and the table again from those runs.
 
 Jobs write JSON; this module is the one writer of the store, one process at a time (a fresh sqlite store
-breaks when several open it at once). A table is a parent run, each (task, method, seed) a run under it; a row
-of two tables has a run under each. Tracking twice changes nothing; a row that was measured anew gets a new
-run, and the old one stays with the superseded table.
+breaks when several open it at once). A table is a run, each (task, method, seed) a run beside it that names
+the table in its tags; a row of two tables has a run for each. Runs do not nest: the UI folds nested ones up.
+Tracking twice changes nothing; a row that was measured anew gets a new run, and the old one stays with the
+superseded table.
 """
 
 import json
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,13 +20,24 @@ from slimvid import paths
 from slimvid.config import Config
 from slimvid.errors import SlimvidError
 from slimvid.files import sha256_file, sha256_json, write_json
-from slimvid.mlflow_store import STORE, alone, connect, experiment_id, find_or_create, search
+from slimvid.mlflow_store import (
+    STORE,
+    alone,
+    connect,
+    experiment_id,
+    find_or_create,
+    page,
+    search,
+    store_errors,
+)
 from slimvid.report.measures import Measures, read_measures
 from slimvid.runtime import Progress
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+
+log = logging.getLogger("slimvid")
 
 MAIN, PAPER = "table1", "fast_vid2vid/1"  # the main table, and the one in print that it is compared with
 CURVE_POINTS = 100  # points kept of a loss curve
@@ -60,7 +73,7 @@ def track_table(config: Config, record: Path, table: str = MAIN, *, store: str =
     Raises:
         SlimvidError: a measure file or table is missing or damaged, or the store cannot be opened.
     """
-    with alone(store):
+    with alone(store), store_errors(store):
         _track_table(config, record, table, store)
 
 
@@ -74,24 +87,28 @@ def _track_table(config: Config, record: Path, table: str, store: str) -> None:
     shown: dict[str, Any] = {"rows": [row.digest for row in rows], "strips": strips}
     if table != MAIN:  # the main table follows from its rows
         shown["table"] = [sha256_file(path) for path in _files(table).values()]
-    tags = _tags(config, table, "parent")
-    parent, is_new = find_or_create(client, experiment, f"{table} {config.profile}", sha256_json(shown), tags)
+    tags = _tags(config, table, "table")
+    whole, is_new = find_or_create(client, experiment, f"{table} {config.profile}", sha256_json(shown), tags)
     progress = Progress("track", len(rows))
     runs = {}
     for done, row in enumerate(rows):
-        runs[row.name] = _track_row(client, experiment, parent, config, row)
+        runs[row.name] = _track_row(client, experiment, config, row)
         progress.update(done + 1)
     progress.close()
-    _supersede(client, experiment, config, table, keep={parent, *runs.values()})
+    _supersede(client, experiment, config, table, keep={whole, *runs.values()})
     if is_new:
         with _written(config, table, measures) as files:
-            _log_table(client, parent, files)
+            _log_table(client, whole, files)
         for task in tasks:
             first = [row for row in rows if row.task == task and row.seed == config.seeds[0]]
-            _log_clip(client, parent, task, [(row.method, row.frames) for row in first])
-            client.log_artifact(parent, str(paths.strip(task, table)), "strips")
-        client.set_terminated(parent)
-    write_json(record, {"store": store, "experiment": experiment, "table": parent, "runs": runs})
+            _log_clip(client, whole, task, [(row.method, row.frames) for row in first])
+            client.log_artifact(whole, str(paths.strip(task, table)), "strips")
+        client.set_terminated(whole)
+    shown_at = page(experiment)
+    write_json(
+        record, {"store": store, "experiment": experiment, "page": shown_at, "table": whole, "runs": runs}
+    )
+    log.info("%s: with `mlflow ui` running, its rows stand at %s", table, shown_at)
 
 
 def tracked_measures(config: Config, table: str = MAIN, *, store: str = STORE) -> Measures:
@@ -100,9 +117,10 @@ def tracked_measures(config: Config, table: str = MAIN, *, store: str = STORE) -
     Raises:
         SlimvidError: the store lacks a row; names it.
     """
-    client = connect(store)
-    current = _filter(config, table, "row") + " and tags.`slimvid.current` = 'true'"
-    runs = search(client, experiment_id(client), current)
+    with store_errors(store):
+        client = connect(store)
+        current = _filter(config, table, "row") + " and tags.`slimvid.current` = 'true'"
+        runs = search(client, experiment_id(client), current)
     found = {(r.data.tags["task"], r.data.tags["method"], int(r.data.tags["seed"])): r for r in runs}
     measures = {}
     for task, method in config.rows_of(table):
@@ -196,21 +214,20 @@ def _supersede(
     client: "MlflowClient", experiment: str, config: Config, table: str, *, keep: set[str]
 ) -> None:
     """Take the mark ``current`` from all other runs of this table."""
-    for role in ("parent", "row"):
+    for role in ("table", "row"):
         current = _filter(config, table, role) + " and tags.`slimvid.current` = 'true'"
         for run in search(client, experiment, current):
             if run.info.run_id not in keep:
                 client.set_tag(run.info.run_id, "slimvid.current", "false")
 
 
-def _track_row(client: "MlflowClient", experiment: str, parent: str, config: Config, row: Row) -> str:
-    """The run of a row under the parent: the one that shows these documents already, or a new one."""
+def _track_row(client: "MlflowClient", experiment: str, config: Config, row: Row) -> str:
+    """The run of a row: the one that shows these documents already, or a new one."""
     identity = {"task": row.task, "method": row.method, "seed": str(row.seed)}
     paper_table = PAPER if row.table == MAIN else row.table.replace("/table", "/")
     identity |= {"plan": config.plan_of(row.task, row.method).kind, "paper_table": paper_table}
     tags = {**_tags(config, row.table, "row"), **identity}
     run, is_new = find_or_create(client, experiment, row.name, row.digest, tags)
-    client.set_tag(run, "mlflow.parentRunId", parent)
     if is_new:
         _log_numbers(client, run, row)
         _log_dataset(client, run, row.task)
@@ -297,17 +314,17 @@ def _log_clip(client: "MlflowClient", run: str, task: str, rows: list[tuple[str,
         client.log_artifact(run, str(path), "clips")
 
 
-def _log_table(client: "MlflowClient", parent: str, files: Mapping[str, Path]) -> None:
+def _log_table(client: "MlflowClient", run: str, files: Mapping[str, Path]) -> None:
     """A written table: as files, as MLflow's table, and as the run's description."""
     import pandas
 
     frame = pandas.read_csv(files["csv"], dtype=object, keep_default_na=False)
-    client.log_table(parent, frame, f"{files['csv'].stem}.json")
+    client.log_table(run, frame, f"{files['csv'].stem}.json")
     text = files["md"].read_text(encoding="utf-8")
     note = text if len(text) <= NOTE_LIMIT else text[:NOTE_LIMIT].rsplit("\n\n", 1)[0]
-    client.set_tag(parent, "mlflow.note.content", note)
+    client.set_tag(run, "mlflow.note.content", note)
     for path in files.values():
-        client.log_artifact(parent, str(path))
+        client.log_artifact(run, str(path))
 
 
 def _files(table: str) -> dict[str, Path]:

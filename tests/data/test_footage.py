@@ -95,7 +95,7 @@ def test_whole_shots_are_held_back_only_where_they_are_a_small_share():
 
 def test_ranges_have_no_place_in_a_dataset_with_splits_of_its_own():
     for name in ("train_frames", "val_frames", "test_frames"):
-        with pytest.raises(SlimvidError, match=f"splits? of its own; take {name} out of the task"):
+        with pytest.raises(SlimvidError, match=f"task field {name}: .* has splits of its own"):
             hold_back([shot(20)], [shot(20)], settings(**{name: (0, 9)}))
 
 

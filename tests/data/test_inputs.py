@@ -75,7 +75,11 @@ def test_files_beside_a_video_are_told(kind: str, tmp_path: Path) -> None:
 def test_the_other_domain_is_told(tmp_path: Path) -> None:
     target = file(tmp_path / "cs" / "images" / "s0" / "0001.png")
     settings = task_settings(
-        "viper", tmp_path / "viper", translation="game2camera", path_target=tmp_path / "cs"
+        "viper",
+        tmp_path / "viper",
+        translation="game2camera",
+        path_target=tmp_path / "cs",
+        teacher="recyclegan",
     )
     before = inputs.footage_state(settings)
     file(target, when=2)

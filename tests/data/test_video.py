@@ -307,11 +307,12 @@ def test_files_beside_pixels_that_are_not_square_are_refused(tmp_path):
 @pytest.mark.parametrize("stray", ["000020", "legend"])
 def test_a_hole_in_the_files_beside_a_video_is_named(film, tmp_path, kind, stray):
     names = [*(f"{t:06d}" for t in range(20) if t != 5), stray]
+    names_of = {"label_names": ("a",)} if kind == "labels" else {}
     for name in names:
         write_text(tmp_path / "f" / f"{name}.{'png' if kind == 'labels' else 'json'}", {})
     word = "missing between 000004" if stray == "000020" else r"legend\.\w+: is not named like the others"
     with pytest.raises(SlimvidError, match=word):
-        clips(settings(film, label_names=("a",), **{kind: tmp_path / "f"}))
+        clips(settings(film, **{kind: tmp_path / "f"}, **names_of))
 
 
 def test_a_frame_is_not_paired_with_a_number_that_begins_like_it(tmp_path):

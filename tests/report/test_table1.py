@@ -78,6 +78,7 @@ def test_published_figures_belong_to_the_papers_tasks_and_rows_only(config, meas
 def test_a_row_names_the_kind_of_its_original(tmp_path):
     changed = document()
     changed["recyclegan"] = {"iterations": 10, "lambda_content": [0, 0]}
+    changed["methods"]["fast_vid2vid"]["teachers"] = ["vid2vid"]
     city = {"world": "city", "translation": "game2camera", "teacher": "recyclegan"}
     changed["tasks"]["my_street"] = {**changed["tasks"]["my_street"], **city}
     config = validate(changed, origin="test")

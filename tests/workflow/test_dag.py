@@ -8,8 +8,6 @@ import pytest
 
 from slimvid import paths
 
-pytestmark = pytest.mark.xdist_group("workflow")
-
 
 def dry_run(project, *arguments: str) -> str:
     return project.snakemake("--dry-run", "--nocolor", *arguments, check=False).stdout

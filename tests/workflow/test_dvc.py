@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("workflow")
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 STAGES = """

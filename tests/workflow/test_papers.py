@@ -1,9 +1,6 @@
 """The tables of other papers in the DAG, before anything runs."""
 
-import pytest
 import yaml
-
-pytestmark = pytest.mark.xdist_group("workflow")
 
 
 def wanted(project, *targets: str) -> tuple[dict[str, int], str]:

@@ -13,7 +13,7 @@ import pytest
 
 from slimvid import paths
 
-pytestmark = [pytest.mark.xdist_group("workflow"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 TASK, ROWS = "sketch2face", ("original", "uniform", "fast_vid2vid")
 TRAINED = {m: str(paths.artifact_files(TASK, m, 0)["weights"]) for m in ROWS}
 MEASURED = {m: {f: str(paths.measure(TASK, m, 0, f)) for f in paths.FAMILIES} for m in ROWS}

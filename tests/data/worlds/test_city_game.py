@@ -103,6 +103,9 @@ def test_no_training_scene_of_an_unpaired_task_is_seen_in_both_domains(translati
 
 
 def test_other_worlds_have_one_look():
-    with pytest.raises(ValueError, match="`translation:` is for source 'viper' and for `world: city`"):
+    with pytest.raises(
+        ValueError,
+        match="`translation:` would not be read here: it goes with `source: viper` or `world: city`",
+    ):
         settings("game2camera", world="face")
     assert task_facts(settings(None)) == {}
