@@ -19,7 +19,9 @@ def sync(root: Path) -> str:
     """Bring DVC's and Snakemake's records of the default profile in step, and say in a line what was done.
 
     After a direct ``snakemake`` run: Snakemake has nothing to do and knows who made each file, so DVC commits
-    them. After ``dvc pull`` or ``dvc checkout``: DVC's status is clean, so Snakemake touches them in order.
+    them. That writes them back out of its cache with new times, by which Snakemake judges the large ones; so
+    it is told that they are what it made. After ``dvc pull`` or ``dvc checkout``: DVC's status is clean, so
+    Snakemake touches the files in order.
 
     Raises:
         SlimvidError: ``root`` is not the project's folder, neither side vouches for the files, or one of the
@@ -33,7 +35,7 @@ def sync(root: Path) -> str:
     if made and versioned and not unknown:
         return "DVC and Snakemake are in step already"
     if versioned:
-        _run(root, "snakemake", "--touch", "--forceall", "--cores", "1", "--", *TARGETS)
+        _touch(root)
         return _done(root, "Snakemake takes what DVC checked out as current")
     if unknown:
         raise SlimvidError(
@@ -42,11 +44,17 @@ def sync(root: Path) -> str:
         )
     if made:
         _run(root, "dvc", "commit", "--force")
+        _touch(root)
         return _done(root, "DVC has recorded what Snakemake made; commit dvc.lock to Git")
     raise SlimvidError(
         "dvc.lock: neither DVC nor Snakemake vouches for the files on disk; run "
         f"`snakemake --cores 8 {TARGETS[0]}` (or `dvc checkout`, to go back) and sync again"
     )
+
+
+def _touch(root: Path) -> None:
+    """Have Snakemake take the files on disk as current."""
+    _run(root, "snakemake", "--touch", "--forceall", "--cores", "1", "--", *TARGETS)
 
 
 def _nothing_to_do(root: Path) -> bool:

@@ -1,5 +1,6 @@
 """Several processes: they learn as one."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,8 @@ import torch
 from slimvid.teachers import distributed
 
 SCRIPT = """
-import sys, torch
+import json, torch
+from pathlib import Path
 from slimvid.teachers import distributed, loop
 with distributed.group("cpu") as device:
     rank, processes = distributed.world()
@@ -23,7 +25,9 @@ with distributed.group("cpu") as device:
     drawn = net(x)
     loop.descend(modules, optimisers, {"g": drawn.sum()}, {"d": (judge(x) * drawn.detach()).sum()})
     rng = loop.step_rng(0, 5)
-    print("weights", rank, processes, net.weight.tolist()[0], int(rng.integers(10**9)))
+    said = {"processes": processes, "weights": net.weight.tolist()[0], "draw": int(rng.integers(10**9))}
+    said["any"] = [distributed.any_process(rank == k) for k in (0, 1, 2)]
+    Path(f"{rank}.json").write_text(json.dumps(said))  # lines on a shared stream may run together
 """
 
 
@@ -35,11 +39,12 @@ def test_gradients_are_averaged_and_draws_differ(tmp_path):
         [*command, "run.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    lines = sorted(line.split(maxsplit=3) for line in done.stdout.splitlines() if line.startswith("weights"))
-    assert [line[1:3] for line in lines] == [["0", "2"], ["1", "2"]]
-    weights = [line[3].rsplit("]", 1)[0] for line in lines]
-    assert weights[0] == weights[1] == "[0.5, -1.0"  # 1 - mean(1, 0), 1 - mean(0, 4)
-    assert lines[0][3].split()[-1] != lines[1][3].split()[-1]
+    said = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1)]
+    for process in said:
+        assert process["processes"] == 2
+        assert process["weights"] == [0.5, -1.0]  # 1 - mean(1, 0), 1 - mean(0, 4)
+        assert process["any"] == [True, True, False]
+    assert said[0]["draw"] != said[1]["draw"]
 
 
 def test_alone_nothing_happens():
