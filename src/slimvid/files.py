@@ -66,7 +66,8 @@ def _replaced(path: Path) -> Iterator[Path]:
 def write_json(path: Path | str, document: Any) -> None:
     """Write a JSON document atomically, keys in the given order; NaN is refused because JSON has none."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+        text = json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 def read_json(path: Path | str) -> Any:
@@ -77,13 +78,15 @@ def read_json(path: Path | str) -> Any:
     """
     path = Path(path)
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SlimvidError(f"{path}: missing; run the step that makes it first") from None
     except OSError as error:
         raise system_error(error, path) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise SlimvidError(f"{path}: not a JSON document ({error}); delete it and make it anew") from None
+        raise SlimvidError(
+            f"{path}: not a JSON document in UTF-8 ({error}); copy it again, or make it anew"
+        ) from None
 
 
 def sha256_file(path: Path | str) -> str:

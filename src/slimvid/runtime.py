@@ -131,7 +131,7 @@ def _native_bf16(device: str) -> bool:
 
 def _cpuinfo(field: str) -> str:
     path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(field)), "")
 
 
@@ -170,7 +170,7 @@ def code_revision() -> str:
     folder = Path(__file__).resolve().parent
     try:
         run = lambda *a: subprocess.run(  # noqa: E731
-            ["git", *a], cwd=folder, capture_output=True, text=True, check=True, timeout=20
+            ["git", *a], cwd=folder, capture_output=True, encoding="utf-8", check=True, timeout=20
         ).stdout.strip()
         return run("rev-parse", "HEAD") + ("+" if run("status", "--porcelain", "--", ".") else "")
     except (OSError, subprocess.SubprocessError):
@@ -191,7 +191,7 @@ def logging_to(path: Path | None) -> Iterator[None]:
     handlers: list[logging.Handler] = []
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(_LogFile(path))
+        handlers.append(_LogFile(path, encoding="utf-8"))
     else:
         handlers.append(logging.StreamHandler(sys.stderr))
     for handler in handlers:
