@@ -38,6 +38,7 @@ from slimvid.nets import build
 from slimvid.nets.patchgan import ShortcutDiscriminator
 from slimvid.nets.shortcut_net import ShortcutGenerator, shortcut_spec
 from slimvid.runtime import Runtime
+from slimvid.section import recorded
 from slimvid.settings import AnyTeacher
 from slimvid.teachers import loop
 from slimvid.teachers.finish import seed_weights, train_to_artifact
@@ -85,7 +86,7 @@ def compress(job: Job) -> None:
         out=job.out,
         runtime=job.runtime,
         provenance={
-            "options": options.model_dump(mode="json"),
+            "options": recorded(options, leave_out=("train",)),
             "perceptual_loss": "on" if options.vgg else "off: no VGG-19 weights were given",
             **teacher.provenance(),
         },
