@@ -44,7 +44,8 @@ def descend(
     """One update of the generators by the losses ``g`` and of all other modules by ``d``.
 
     Both backward passes end at their own parameters, so a discriminator looks at a picture once: its graph
-    serves the generators' loss and its own, and the first leaves no gradient in it.
+    serves the generators' loss and its own, and the first leaves no gradient in it. A module that no loss
+    leads to has no gradient, and its optimiser leaves it and its moments as they are.
     """
     for optimiser in optimisers.values():
         optimiser.zero_grad(set_to_none=True)
