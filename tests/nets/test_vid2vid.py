@@ -190,3 +190,4 @@ def test_forward_asks_nothing_of_the_data():
         with torch.device("meta"):
             net = CompositeGenerator(condition_channels=2, width=8, downs=2, blocks=2, norm=norm)
         assert net(*net.example_inputs(32, 32)).image.shape == (1, 3, 32, 32)
+        assert net.rollout().step(torch.zeros(1, 2, 32, 32, device="meta")).image.shape == (1, 3, 32, 32)

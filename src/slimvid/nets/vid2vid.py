@@ -319,7 +319,7 @@ class Rollout:
 
         Gradients of that encoder then point elsewhere (cosine .2 to fp32), so such a frame is drawn in fp32.
         """
-        blind = not self.frames and self.net.norm == "batch"
+        blind = not self.frames and self.net.norm == "batch" and torch.amp.is_autocast_available(device)
         return torch.autocast(device, enabled=False) if blind else nullcontext()
 
     def push(self, frame: Tensor) -> None:
