@@ -1,5 +1,6 @@
 """The command line: quick to answer, and one line for what a user can mend."""
 
+import io
 import os
 import subprocess
 import sys
@@ -109,3 +110,12 @@ def test_the_machine_says_what_a_green_run_was_green_on(monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0].split(" ")[0] for line in lines] == ["processor", "torch", "device"]
     assert lines[-1].endswith(("precision auto: fp32", "precision auto: bf16"))
+
+
+def test_a_locale_without_a_letter_prints_its_number(monkeypatch):
+    out = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr("slimvid.runtime.machine", lambda: ["straße ≤ 1"])
+    assert call(monkeypatch, "machine") == 0
+    out.flush()
+    assert out.buffer.getvalue() == "straße \\u2264 1\n".encode("latin-1")

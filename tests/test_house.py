@@ -64,6 +64,75 @@ def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
     assert not lines or lines[0].startswith('"""'), "say in a docstring what the file is for"
 
 
+def named(call: ast.Call) -> str:
+    """The last part of what is called: ``open`` of ``path.open("w")``."""
+    return getattr(call.func, "attr", None) or getattr(call.func, "id", "")
+
+
+def opens_text(call: ast.Call) -> bool:
+    """Whether a call opens a file as text, by the mode that it names."""
+    owner = getattr(getattr(call.func, "value", None), "id", "")
+    if named(call) != "open" or owner in ("av", "Image", "os"):
+        return False
+    modes = [
+        *call.args[isinstance(call.func, ast.Name) :][:1],
+        *(k.value for k in call.keywords if k.arg == "mode"),
+    ]
+    return not any("b" in getattr(mode, "value", "") for mode in modes)
+
+
+def without_encoding(tree: ast.AST) -> list[int]:
+    """Lines that read or write text in whatever encoding the locale has.
+
+    ruff's PLW1514 sees half of them: no path whose type it does not know, no subprocess, no log file.
+    """
+    takers = {"read_text", "write_text", "FileHandler"}
+    nodes = list(ast.walk(tree))
+    takers |= {
+        node.name
+        for node in nodes
+        if isinstance(node, ast.ClassDef) and "FileHandler" in {getattr(b, "attr", "") for b in node.bases}
+    }
+    found = []
+    for call in (node for node in nodes if isinstance(node, ast.Call)):
+        given = {k.arg: getattr(k.value, "value", None) for k in call.keywords}
+        pipe = True in (given.get("text"), given.get("universal_newlines"))
+        if (named(call) in takers or pipe or opens_text(call)) and "encoding" not in given:
+            found.append(call.lineno)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("line", "good"),
+    [
+        ("temporary.write_text(text)", False),
+        ("path.read_text(encoding='utf-8')", True),
+        ("open(path)", False),
+        ("path.open('w')", False),
+        ("open(path, mode='rb')", True),
+        ("path.open('ab')", True),
+        ("av.open(name, 'w')", True),
+        ("subprocess.run(command, text=True)", False),
+        ("subprocess.run(command, encoding='utf-8')", True),
+        ("logging.FileHandler(path)", False),
+        ("class Log(logging.FileHandler):\n pass\nLog(path)", False),
+    ],
+)
+def test_a_call_without_encoding_is_found(line: str, good: bool) -> None:
+    assert bool(without_encoding(ast.parse(line))) != good
+
+
+def test_every_text_names_its_encoding() -> None:
+    files = [path for folder in ("src", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    found = {str(path.relative_to(ROOT)): without_encoding(ast.parse(path.read_bytes())) for path in files}
+    assert not {path: lines for path, lines in found.items() if lines}
+    for path in (ROOT / "Snakefile", *(ROOT / "workflow").rglob("*.smk")):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"\bopen\(|(read|write)_text\(|text=True", text), (
+            f"{path}: the package opens files"
+        )
+
+
 def test_the_snakefile_is_an_overview() -> None:
     assert len((ROOT / "Snakefile").read_text().splitlines()) < 40
 

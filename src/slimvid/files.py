@@ -2,14 +2,13 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from slimvid.errors import SlimvidError, is_system_error, system_error
+from slimvid.leftovers import remove_leftovers, temporary_sibling
 
 
 @contextmanager
@@ -39,7 +38,8 @@ def system_errors(path: Path | str | None = None) -> Iterator[None]:
 def atomic_path(path: Path | str) -> Iterator[Path]:
     """Yield a temporary sibling of ``path`` that becomes ``path`` when the block ends well.
 
-    A reader sees the old file or the whole new one, never a part; a block that raises leaves no trace.
+    A reader sees the old file or the whole new one, never a part; a block that raises leaves no trace, and
+    what a killed process left in the folder goes when the next one writes there.
     The sibling keeps the suffix, because encoders choose their format by it.
 
     Raises:
@@ -52,14 +52,11 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 
 def _replaced(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    remove_leftovers(path.parent)
+    temporary = temporary_sibling(path)
+    temporary.touch(exist_ok=False)
     try:
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp's 0600 would hide results from a group that shares them
         temporary.replace(path)
     finally:
         with suppress(FileNotFoundError):
@@ -69,7 +66,8 @@ def _replaced(path: Path) -> Iterator[Path]:
 def write_json(path: Path | str, document: Any) -> None:
     """Write a JSON document atomically, keys in the given order; NaN is refused because JSON has none."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+        text = json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 def read_json(path: Path | str) -> Any:
@@ -80,13 +78,15 @@ def read_json(path: Path | str) -> Any:
     """
     path = Path(path)
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SlimvidError(f"{path}: missing; run the step that makes it first") from None
     except OSError as error:
         raise system_error(error, path) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise SlimvidError(f"{path}: not a JSON document ({error}); delete it and make it anew") from None
+        raise SlimvidError(
+            f"{path}: not a JSON document in UTF-8 ({error}); copy it again, or make it anew"
+        ) from None
 
 
 def sha256_file(path: Path | str) -> str:

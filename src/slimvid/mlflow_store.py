@@ -53,7 +53,7 @@ def alone(store: str) -> Iterator[None]:
     if not store.startswith("sqlite:///") or not path.parent.is_dir():
         yield
         return
-    with path.open("w") as lock:  # stays: who deletes it takes it from those who wait
+    with path.open("wb") as lock:  # stays: who deletes it takes it from those who wait
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -131,7 +131,7 @@ def _native_bf16(device: str) -> bool:
 
 def _cpuinfo(field: str) -> str:
     path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(field)), "")
 
 
@@ -164,15 +164,24 @@ def machine() -> list[str]:
 
 
 def code_revision() -> str:
-    """The git revision of the installed source, with "+" where it was changed; "unknown" outside git."""
+    """The git revision that holds this source, with "+" where it was changed since.
+
+    "unknown" where none does: outside git, or where the repository around it is another project's.
+    """
     import subprocess
 
-    folder = Path(__file__).resolve().parent
+    here = Path(__file__).resolve()
+    # What a hook of git sets for its own repository must not answer for ours.
+    env = {k: v for k, v in os.environ.items() if k not in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")}
+
+    def git(*arguments: str) -> str:
+        command = ["git", *arguments]
+        options = {"capture_output": True, "check": True, "timeout": 20}
+        return subprocess.run(command, cwd=here.parent, env=env, encoding="utf-8", **options).stdout.strip()
+
     try:
-        run = lambda *a: subprocess.run(  # noqa: E731
-            ["git", *a], cwd=folder, capture_output=True, text=True, check=True, timeout=20
-        ).stdout.strip()
-        return run("rev-parse", "HEAD") + ("+" if run("status", "--porcelain", "--", ".") else "")
+        git("ls-files", "--error-unmatch", "--", here.name)
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--", ".") else "")
     except (OSError, subprocess.SubprocessError):
         return "unknown"
 
@@ -191,7 +200,7 @@ def logging_to(path: Path | None) -> Iterator[None]:
     handlers: list[logging.Handler] = []
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(_LogFile(path))
+        handlers.append(_LogFile(path, encoding="utf-8"))
     else:
         handlers.append(logging.StreamHandler(sys.stderr))
     for handler in handlers:

@@ -67,7 +67,11 @@ def check_folder(folder: Path | str) -> None:
 
 def _is_method(path: Path) -> bool:
     door = path / "__init__.py" if path.is_dir() else path
-    return not path.stem.startswith("_") and door.is_file() and "\ndef compress(" in door.read_text()
+    return (
+        not path.stem.startswith("_")
+        and door.is_file()
+        and "\ndef compress(" in door.read_text(encoding="utf-8")
+    )
 
 
 def _exists(name: str) -> bool:
@@ -85,7 +89,7 @@ def _imports(path: Path) -> tuple[str, ...]:
     """Dotted names below ``slimvid`` that a file imports, at any depth (lazy imports count)."""
     here = path.relative_to(PACKAGE).parent.parts
     names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
         if isinstance(node, ast.Import):
             names += [alias.name.removeprefix("slimvid.") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

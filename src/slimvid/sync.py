@@ -5,6 +5,7 @@ declares whatever is there to be new; each is done only where the other side vou
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -88,7 +89,8 @@ def _done(root: Path, message: str) -> str:
 def _run(root: Path, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """One of the two tools, from the environment that runs this."""
     command = [sys.executable, "-m", module, *arguments]
-    result = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}  # whatever the locale says
+    result = subprocess.run(command, cwd=root, env=environment, capture_output=True, encoding="utf-8")
     if result.returncode != 0:
         lines = (result.stderr.strip() or result.stdout.strip()).splitlines()
         raise SlimvidError(f"{module} {' '.join(arguments)}: failed ({lines[-1] if lines else 'no message'})")

@@ -19,6 +19,8 @@ def test_landmarks_from_json_and_text(tmp_path):
     text = tmp_path / "a.txt"
     text.write_text("\n".join(f"{x:g},{y:g}" for x, y in points) + "\n")
     assert np.array_equal(read_landmarks(text, size=SIZE), points)
+    text.write_bytes(b"\xef\xbb\xbf" + text.read_bytes())  # UTF-8's byte order mark, of other tools
+    assert np.array_equal(read_landmarks(text, size=SIZE), points)
 
 
 @pytest.mark.parametrize("content", ["", "[[1, 2", '{"a": 1}', "[[1, 2], [3, 4]]", "[[1, 2], [3]]", "null"])

@@ -5,6 +5,7 @@ imported by the step that needs it, so that ``slimvid --help`` answers at once. 
 ``search`` what tries them under other plans, ``tables`` what shows them.
 """
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -49,6 +50,8 @@ def main() -> None:
     # gets the config's `threads`. Snakemake exports a job's share of --cores in all of these, which is
     # neither, and OpenBLAS heeds its own name before OpenMP's.
     os.environ.update(dict.fromkeys(THREADS, "1"))
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a locale without a letter shows its number
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with system_errors():
             app()

@@ -101,7 +101,7 @@ def _check_place(path: Path, points: np.ndarray, size: tuple[int, int], what: st
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8-sig")  # with or without a mark of its byte order
     except FileNotFoundError:
         raise SlimvidError(f"{path}: missing; every frame needs one") from None
     except UnicodeDecodeError as error:
