@@ -47,6 +47,36 @@ def test_damage_is_named(copy, tmp_path):
         artifact.read(copy)
 
 
+def test_a_file_of_the_artifact_is_answered_with_its_folder(copy):
+    for name in ("translator.json", "weights.safetensors"):
+        with pytest.raises(SlimvidError, match=rf"{name}: is a file; give the artifact's folder, .*/a$"):
+            artifact.read(copy / name)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("provenance", None, "provenance: must be a mapping, not None"),
+        ("task", 3, "task: must be text, not 3"),
+        ("plan", [1], r"plan: must be a mapping, not \[1\]"),
+        ("plan", {"kind": "zzz"}, r"plan\.kind: "),
+        ("plan", {"kind": "keyframes", "colour": 1}, r"plan\.colour: "),
+        ("plan", {"first": "last"}, r"plan\.first: 'last' is none of zero, real, generator"),
+    ],
+)
+def test_an_edited_field_is_named(copy, field, value, said):
+    edit(copy, **{field: value})
+    with pytest.raises(SlimvidError, match=rf"translator\.json: {said}"):
+        artifact.read(copy)
+
+
+@pytest.mark.parametrize("spec", [{}, {"kind": [1]}, {"kind": "vid2vid"}, {"kind": "resnet", "width": "a"}])
+def test_a_spec_that_describes_no_network_is_named(copy, spec):
+    edit(copy, spec=spec)
+    with pytest.raises(SlimvidError, match=r"translator\.json: spec: "):
+        artifact.read(copy).network()
+
+
 def test_weights_of_another_architecture_are_named(copy):
     spec = artifact.read(copy).spec
     edit(copy, spec={**spec, "width": 12})

@@ -9,14 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from slimvid.errors import SlimvidError
 from slimvid.files import atomic_path, read_json, sha256_file, write_json
+from slimvid.section import first_fault
+from slimvid.settings import PlanSettings
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 FORMAT = 1
 DOCUMENT, WEIGHTS = "translator.json", "weights.safetensors"
+FIRST = ("zero", "real", "generator")
+FIELDS = {"task": str, "method": str, **dict.fromkeys(("spec", "plan", "condition", "provenance"), dict)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +41,46 @@ class Artifact:
         """SHA-256 of the weights: the artifact's identity in a student's provenance."""
         return sha256_file(self.path / WEIGHTS)
 
-    def module(self, device: str = "cpu") -> "nn.Module":
-        """The network with its weights, in eval mode."""
+    @property
+    def first(self) -> str:
+        """Where a stream's first frames come from, one of `FIRST`."""
+        return self.plan.get("first", "zero")
+
+    def plan_settings(self) -> PlanSettings:
+        """How a clip is walked.
+
+        Raises:
+            SlimvidError: there is no such plan; names the field.
+        """
+        try:
+            return PlanSettings(**{key: value for key, value in self.plan.items() if key != "first"})
+        except ValidationError as error:
+            raise self.damaged(first_fault(error, field="plan")) from None
+
+    def damaged(self, what: str) -> SlimvidError:
+        """The error for a document that cannot be used: the field and what is wrong with it."""
+        return SlimvidError(f"{self.path / DOCUMENT}: {what}; copy the artifact again or train it anew")
+
+    def network(self) -> "nn.Module":
+        """The network that the spec describes, freshly initialised.
+
+        Raises:
+            SlimvidError: it describes none.
+        """
         from slimvid import nets
 
-        module = nets.build(self.spec)
+        try:
+            return nets.build(self.spec)
+        except Exception as error:  # what was edited may fail anywhere in any network
+            raise self.damaged(f"spec: {' '.join(str(error).split())}") from error
+
+    def module(self, device: str = "cpu") -> "nn.Module":
+        """The network with its weights, in eval mode.
+
+        Raises:
+            SlimvidError: the spec describes no network, or the weights are another's.
+        """
+        module = self.network()
         load_weights(self.path / WEIGHTS, module)
         return module.to(device).eval()
 
@@ -75,24 +116,36 @@ def read(path: Path | str) -> Artifact:
     """Read an artifact's document.
 
     Raises:
-        SlimvidError: missing, not JSON, of an unknown format, or its weights are not the ones it names.
+        SlimvidError: missing, not JSON, of an unknown format, with a field that is missing or of a wrong
+            kind, or its weights are not the ones it names.
     """
     path = Path(path)
+    if path.is_file():
+        raise SlimvidError(f"{path}: is a file; give the artifact's folder, {path.parent}")
     document = read_json(path / DOCUMENT)
-    found = document.get("format") if isinstance(document, dict) else None
-    if found != FORMAT:
-        raise SlimvidError(f"{path / DOCUMENT}: format {found!r}, this version reads {FORMAT}; train it anew")
-    keys = ("task", "method", "spec", "plan", "condition", "provenance")
-    missing = [key for key in keys if key not in document]
+    version = document.get("format") if isinstance(document, dict) else None
+    if version != FORMAT:
+        raise SlimvidError(
+            f"{path / DOCUMENT}: format {version!r}, this version reads {FORMAT}; train it anew"
+        )
+    missing = [key for key in FIELDS if key not in document]
     if missing:
         raise SlimvidError(f"{path / DOCUMENT}: field {missing[0]!r} is missing; train it anew")
+    found = Artifact(path=path, **{key: document[key] for key in FIELDS})
+    for key, kind in FIELDS.items():
+        if not isinstance(document[key], kind):
+            wanted = "text" if kind is str else "a mapping"
+            raise found.damaged(f"{key}: must be {wanted}, not {document[key]!r}")
+    found.plan_settings()
+    if found.first not in FIRST:
+        raise found.damaged(f"plan.first: {found.first!r} is none of {', '.join(FIRST)}")
     if not (path / WEIGHTS).is_file():
         raise SlimvidError(f"{path / WEIGHTS}: missing; copy it from where {DOCUMENT} came from")
     if sha256_file(path / WEIGHTS) != document["provenance"].get("weights_sha256"):
         raise SlimvidError(
             f"{path / WEIGHTS}: not the weights that {DOCUMENT} names (SHA-256); copy both again"
         )
-    return Artifact(path=path, **{key: document[key] for key in keys})
+    return found
 
 
 def save_tensors(path: Path, tensors: Mapping[str, "Tensor"]) -> None:

@@ -113,6 +113,10 @@ def resolve(*, device: str = "auto", precision: str = "auto", threads: int = 1) 
     """
     import torch
 
+    if precision not in ("auto", "fp32", "bf16"):
+        raise SlimvidError(f"precision {precision!r}: unknown; use 'fp32', 'bf16' or 'auto'")
+    if not isinstance(threads, int) or threads < 1:
+        raise SlimvidError(f"threads {threads!r}: give a whole number from 1")
     set_threads(threads)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"

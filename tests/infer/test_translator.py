@@ -1,17 +1,20 @@
 """Streams: causal where the plan is, the same frames by every way in."""
 
+import shutil
+
 import numpy as np
 import pytest
+import torch
 
 import slimvid
 from slimvid import artifact
 from slimvid.data.store import FrameArchive, PreparedTask
 from slimvid.errors import SlimvidError
-from slimvid.files import write_json
+from slimvid.files import read_json, write_json
 from slimvid.infer.interpolate import interpolate
 from slimvid.infer.keyframes import select_keyframes
 from slimvid.infer.translate import translate
-from slimvid.infer.translator import with_given
+from slimvid.infer.translator import load, with_given
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +153,91 @@ def test_wrong_conditions_are_named(tiny_teacher, conditions):
         list(t.stream([conditions[0], np.zeros((1, 16, 16), np.float32)]))
     with pytest.raises(SlimvidError, match="30x32"):
         next(t.stream([np.zeros((1, 30, 32), np.float32)]))
+
+
+BAD = {  # what a stream is given as its second condition, and what is said of it
+    "a list": (lambda c: c.tolist(), "is list; give a NumPy array"),
+    "bytes": (lambda c: (c * 255).astype(np.uint8), "is uint8; .*bytes are divided by 255"),
+    "bytes as floats": (lambda c: c + 254, r"values from 254 to 255; they must lie in \[0, 1\]"),
+    "the network's range": (lambda c: c * 2 - 1, r"values from -1 to"),
+    "NaN": (lambda c: np.where(np.arange(32) == 31, np.nan, c), "values from nan to nan"),
+}
+
+
+@pytest.mark.parametrize("plan", [{}, nth(5), nth(5, interpolation="hold"), {"kind": "keyframes"}])
+@pytest.mark.parametrize("bad", BAD)
+def test_a_condition_of_another_type_or_range_is_named(replanned, conditions, plan, bad):
+    spoil, said = BAD[bad]
+    t = slimvid.load(replanned(**plan), device="cpu")
+    with pytest.raises(SlimvidError, match=f"condition of frame 1: {said}"):
+        list(t.stream([conditions[0], spoil(conditions[1]), *conditions[2:]]))
+
+
+def test_any_floating_type_and_its_rounding_are_taken(tiny_teacher, conditions):
+    t = slimvid.load(tiny_teacher, device="cpu")
+    drawn = list(t.stream(conditions))
+    rounded = [np.nextafter(c.astype(np.float64), 2) for c in conditions]  # a bit above 1
+    assert max(c.max() for c in rounded) > 1
+    assert all(np.array_equal(a, b) for a, b in zip(t.stream(rounded), drawn, strict=True))
+
+
+@pytest.mark.parametrize("change", [lambda f: f[:16], lambda f: f / 255, lambda f: f[..., 0], lambda f: None])
+def test_a_first_frame_of_another_kind_is_named(replanned, conditions, tiny_task, change):
+    t = slimvid.load(replanned(first="real"), device="cpu")
+    first = [PreparedTask(tiny_task).frame("test", "test0", i) for i in range(2)]
+    with pytest.raises(SlimvidError, match=r"first_frames\[1\]: .* as uint8 32 x 32 x 3"):
+        list(t.stream(conditions, first_frames=[first[0], change(first[1])]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"condition": {}}, "condition: "),
+        ({"condition": {"kind": "edges", "size": 1}}, "condition: .*size"),
+        ({"condition": {"kind": "pose"}}, "condition: has 6 channels, the network reads 1"),
+        ({"plan": {"kind": "shortcut", "max_interval": 3}}, r"plan\.kind: 'shortcut' needs a Shortcut block"),
+        ({"plan": {"first": "generator"}}, r"plan\.first: 'generator', but spec has no first_frame"),
+    ],
+)
+def test_parts_of_an_artifact_that_do_not_fit_are_named(tiny_teacher, tmp_path, changes, said):
+    path = shutil.copytree(tiny_teacher, tmp_path / "t")
+    write_json(path / "translator.json", {**read_json(path / "translator.json"), **changes})
+    with pytest.raises(SlimvidError, match=rf"translator\.json: {said}"):
+        slimvid.load(path, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"precision": "fp16"}, "precision 'fp16'"),
+        ({"threads": 0}, "threads 0"),
+        ({"device": "tpu"}, "'tpu'"),
+    ],
+)
+def test_what_no_machine_has_is_refused(tiny_teacher, option, said):
+    with pytest.raises(SlimvidError, match=said):
+        load(tiny_teacher, **{"device": "cpu", **option})
+
+
+def test_a_torch_device_is_one(tiny_teacher):
+    assert slimvid.load(tiny_teacher, device=torch.device("cpu")).runtime.device == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"height": 30}, "30x32"),
+        ({"height": 32.0}, r"frame size 32\.0 x 32: give height and width in whole pixels"),
+        ({"width": -32}, r"frame size 32 x -32"),
+        ({"key_fraction": 0}, "key_fraction 0"),
+        ({"key_fraction": 2}, "key_fraction 2"),
+        ({"key_fraction": float("nan")}, "key_fraction nan"),
+    ],
+)
+def test_a_cost_of_no_size_or_share_is_refused(tiny_teacher, arguments, said):
+    t = slimvid.load(tiny_teacher, device="cpu")
+    with pytest.raises(SlimvidError, match=said):
+        t.cost(**{"height": 32, "width": 32, **arguments})
 
 
 def test_cost_is_asked_of_the_translator(tiny_teacher):

@@ -9,24 +9,25 @@ Networks hold no state; a stream does (``net.rollout``), so one translator serve
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, partial
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from slimvid import artifact, nets
+from slimvid import artifact
 from slimvid.artifact import Artifact
 from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
+from slimvid.files import system_errors
+from slimvid.infer.given import checked
 from slimvid.nets.quick import quicken
 from slimvid.runtime import Runtime, resolve
-from slimvid.settings import PlanSettings
 
 if TYPE_CHECKING:
     from slimvid.measure.cost import Cost
-
-PLAN_FIELDS = set(PlanSettings.model_fields)
+    from slimvid.settings import PlanSettings
 
 
 class Translator:
@@ -35,16 +36,19 @@ class Translator:
     Attributes:
         condition: what the network reads. plan: how a clip is walked.
         first: where first frames come from: "real" (given), "zero" (none) or "generator".
+
+    Raises:
+        SlimvidError: the artifact's parts do not fit each other; names the field.
     """
 
     def __init__(self, source: Artifact, runtime: Runtime):
         self.source, self.runtime = source, runtime
+        self.plan, self.first = source.plan_settings(), source.first
+        self.condition = _condition(source)
         self.net = source.module(runtime.device).requires_grad_(False)
+        _check_parts(source, self.net, self.condition)
         if runtime.device == "cpu":
             quicken(self.net)
-        self.condition = ConditionSpec.from_dict(source.condition)
-        self.plan = PlanSettings(**{k: v for k, v in source.plan.items() if k in PLAN_FIELDS})
-        self.first: str = source.plan.get("first", "zero")
 
     @property
     def given(self) -> int:
@@ -72,16 +76,29 @@ class Translator:
             uint8 H x W x 3 RGB.
 
         Raises:
-            SlimvidError: wrong number of first frames, channels or sizes; names the frame.
+            SlimvidError: wrong number of first frames; a wrong type, range, size or number of channels of
+                a condition or first frame; names the frame.
         """
+        yield from self._draw(self._checked(conditions, first_frames), first_frames, in_full)
+
+    def _checked(
+        self, conditions: Iterable[np.ndarray], first_frames: Sequence[np.ndarray]
+    ) -> Iterator[np.ndarray]:
         if len(first_frames) != self.given:
             raise SlimvidError(f"first_frames: {len(first_frames)} given, this translator needs {self.given}")
-        rollout, size = None, None
+        yield from checked(conditions, first_frames, self.condition)
+
+    def _draw(
+        self,
+        conditions: Iterable[np.ndarray],
+        first_frames: Sequence[np.ndarray],
+        in_full: list[int] | None = None,
+    ) -> Iterator[np.ndarray]:
+        """`draw` of what has been checked."""
+        rollout = None
         for index, condition in enumerate(conditions):
-            size = self._check(index, condition, size)
-            rollout = rollout or self.rollout(*size[1:])
-            tensor = torch.from_numpy(np.ascontiguousarray(condition, np.float32))[None]
-            tensor = tensor.to(self.runtime.device)
+            rollout = rollout or self.rollout(*condition.shape[1:])
+            tensor = torch.from_numpy(condition)[None].to(self.runtime.device)
             if index < self.given:
                 rollout.prime(tensor, to_tensor(first_frames[index]).to(self.runtime.device))
                 yield first_frames[index]
@@ -99,7 +116,11 @@ class Translator:
 
         Gives an object with ``prime(condition, frame)``, ``step(condition)`` (something with ``image``) and
         ``push(frame)``.
+
+        Raises:
+            SlimvidError: a size that the network cannot draw.
         """
+        self._check_size(height, width)
         if self.plan.kind != "shortcut":
             return self.net.rollout(first=self.first)
         from slimvid.infer.shortcut import schedule
@@ -108,13 +129,13 @@ class Translator:
         return self.net.rollout(first=self.first, schedule=chosen)
 
     @cache  # noqa: B019  a translator lives as long as its streams
-    def _full_share(self, plan: PlanSettings, height: int, width: int) -> float:
+    def _full_share(self, plan: "PlanSettings", height: int, width: int) -> float:
         return self.cost(height=height, width=width).full_share
 
     def _plain(self) -> torch.nn.Module:
         """The network as its spec says, without weights, for counting: what runs may be a quicker form."""
         with torch.device("meta"):
-            return nets.build(self.source.spec)
+            return self.source.network()
 
     def stream(
         self, conditions: Iterable[np.ndarray], *, first_frames: Sequence[np.ndarray] = ()
@@ -127,8 +148,9 @@ class Translator:
         motion curve is known only against the whole curve.
         Arguments and errors as in ``draw``.
         """
+        conditions = self._checked(conditions, first_frames)
         if self.plan.kind != "keyframes":
-            yield from self.draw(conditions, first_frames=first_frames)
+            yield from self._draw(conditions, first_frames)
         elif self.plan.interval is None:
             yield from self._chosen(list(conditions), first_frames)
         elif self.plan.interpolation == "hold":
@@ -146,7 +168,7 @@ class Translator:
             while True:
                 yield waiting.pop()
 
-        drawn = self.draw(one_by_one(), first_frames=first_frames)
+        drawn = self._draw(one_by_one(), first_frames)
         frame = None
         for index, condition in enumerate(conditions):
             if index % self.plan.interval == 0 or index < self.given:
@@ -168,7 +190,7 @@ class Translator:
                 places.append(place)
                 yield condition
 
-        drawn = ((places.pop(), frame) for frame in self.draw(keys(), first_frames=first_frames))
+        drawn = ((places.pop(), frame) for frame in self._draw(keys(), first_frames))
         yield from interpolate_stream(drawn, mode=self.plan.interpolation)
 
     def _chosen(self, kept: Sequence[np.ndarray], first_frames: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
@@ -178,7 +200,7 @@ class Translator:
 
         chosen = select((self.condition.picture(c) for c in kept), self.plan)
         keys = with_given(chosen, self.given)
-        drawn = zip(keys, self.draw((kept[i] for i in keys), first_frames=first_frames), strict=True)
+        drawn = zip(keys, self._draw((kept[i] for i in keys), first_frames), strict=True)
         mode, timing = self.plan.interpolation, self.plan.timing
         if timing == "exact":
             yield from interpolate_stream(drawn, length=len(kept), mode=mode)
@@ -194,10 +216,12 @@ class Translator:
                 clip.
 
         Raises:
-            SlimvidError: a plan of key-frames without its share.
+            SlimvidError: a plan of key-frames without its share, a share outside (0, 1], or a size that the
+                network cannot draw.
         """
         from slimvid.measure import cost  # the one door from here into a later room
 
+        self._check_size(height, width)
         size = {"height": height, "width": width}
         if self.plan.kind == "shortcut":
             from slimvid.infer.shortcut import full_share
@@ -210,21 +234,14 @@ class Translator:
                 "key_fraction: the cost of a plan of key-frames depends on their share of the clip; give it "
                 "(`fraction` in results/keyframes/<task>/<method>.json)"
             )
-        return cost.translator_cost(self._plain(), **size, key_fraction=key_fraction or 1.0)
+        return cost.translator_cost(
+            self._plain(), **size, key_fraction=1.0 if key_fraction is None else key_fraction
+        )
 
-    def _check(self, index: int, condition: np.ndarray, size: tuple[int, ...] | None) -> tuple[int, ...]:
-        if condition.ndim != 3 or condition.shape[0] != self.condition.channels:
-            raise SlimvidError(
-                f"condition of frame {index}: shape {condition.shape}, this translator reads "
-                f"{self.condition.channels} x H x W ({self.condition.kind})"
-            )
-        if size is None:
-            self.net.check_size(*condition.shape[1:])
-        elif condition.shape != size:
-            raise SlimvidError(
-                f"condition of frame {index}: size {condition.shape[1:]}, the stream began with {size[1:]}"
-            )
-        return condition.shape
+    def _check_size(self, height: int, width: int) -> None:
+        if not all(isinstance(side, Integral) and side > 0 for side in (height, width)):
+            raise SlimvidError(f"frame size {height!r} x {width!r}: give height and width in whole pixels")
+        self.net.check_size(height, width)
 
 
 def with_given(keys: Sequence[int], given: int) -> list[int]:
@@ -250,7 +267,32 @@ def load(path: Path | str, *, device: str = "auto", precision: str = "fp32", thr
         precision: "fp32" (measures are made in it), "bf16" or "auto".
 
     Raises:
-        SlimvidError: the artifact is missing or damaged, or the device cannot be used.
+        SlimvidError: the artifact is missing or damaged, its parts do not fit each other, or the device or
+            precision cannot be used.
     """
-    runtime: Any = resolve(device=device, precision=precision, threads=threads)
-    return Translator(artifact.read(path), runtime)
+    runtime = resolve(device=str(device), precision=precision, threads=threads)
+    with system_errors(path):
+        return Translator(artifact.read(path), runtime)
+
+
+def _condition(source: Artifact) -> ConditionSpec:
+    try:
+        return ConditionSpec.from_dict(source.condition)
+    except (SlimvidError, TypeError, ValueError) as error:
+        raise source.damaged(f"condition: {error}") from None
+
+
+def _check_parts(source: Artifact, net: torch.nn.Module, condition: ConditionSpec) -> None:
+    """Whether the network draws streams of these conditions under this plan."""
+    kind = source.spec["kind"]
+    if not hasattr(net, "rollout"):
+        raise source.damaged(f"spec.kind: {kind!r} draws no streams")
+    if source.plan_settings().kind == "shortcut" and kind != "shortcut":
+        raise source.damaged(f"plan.kind: 'shortcut' needs a Shortcut block, spec.kind is {kind!r}")
+    if source.first == "generator" and getattr(net, "first_frame", None) is None:
+        raise source.damaged("plan.first: 'generator', but spec has no first_frame branch")
+    if source.first == "real" and not net.past:
+        raise source.damaged("plan.first: 'real', but the network sees no previous frames")
+    channels = net.example_inputs(256, 256)[0].shape[1] // (net.past + 1)
+    if channels != condition.channels:
+        raise source.damaged(f"condition: has {condition.channels} channels, the network reads {channels}")

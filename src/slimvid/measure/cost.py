@@ -177,7 +177,6 @@ def measure_cost(artifact: Path, prepared: Path, drawn: Path | None, out: Path) 
         SlimvidError: a plan that skips frames without that file, or an input file that does not fit.
     """
     from slimvid import artifact as artifacts
-    from slimvid import nets
     from slimvid.data.store import PreparedTask
     from slimvid.files import write_json
     from slimvid.measure.trace import shapes_only
@@ -187,7 +186,7 @@ def measure_cost(artifact: Path, prepared: Path, drawn: Path | None, out: Path) 
     lengths = {clip.name: clip.length for clip in task.clips("test")}
     keys = _keys(found.plan, lengths, drawn, artifact)
     with shapes_only():
-        module = nets.build(found.spec)
+        module = found.network()
     size = {"height": task.meta.height, "width": task.meta.width}
     cost = _under_plan(module, found.plan, keys, sum(lengths.values()), size)
     seed = found.provenance.get("seed")

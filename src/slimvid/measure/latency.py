@@ -43,7 +43,7 @@ def measure_latency(
         {
             "task": translator.source.task,
             "method": translator.source.method,
-            "seed": translator.source.provenance["seed"],
+            "seed": translator.source.provenance.get("seed"),
             "protocol": {
                 **translator.runtime.describe(),
                 "height": data.meta.height,
