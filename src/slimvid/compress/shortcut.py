@@ -52,8 +52,8 @@ def student_spec(
     settings: AnyTeacher, condition: ConditionSpec, options: Options, below: dict[str, Any]
 ) -> dict[str, Any]:
     """The translator below with a block attached."""
-    how = {} if options.decode is None else {"blended": options.decode == "blended"}
-    spec = shortcut_spec(below, cut=options.cut, hidden=options.hidden, form=options.form, **how)
+    blended = None if options.decode is None else options.decode == "blended"
+    spec = shortcut_spec(below, cut=options.cut, hidden=options.hidden, form=options.form, blended=blended)
     return {**spec, "hidden": max(4, round(spec["hidden"] * options.width / 4) * 4)}
 
 

@@ -145,7 +145,8 @@ def _maker(name: str) -> Callable[[], torch.nn.Module]:
         from slimvid.nets.shortcut_net import shortcut_spec
 
         network = SHORTCUTS[name]
-        return partial(build, shortcut_spec(network.teacher(), cut="medium", hidden=network.hidden))
+        own = {"cut": "medium", "hidden": network.hidden, "blended": False}  # what the published counts fit
+        return partial(build, shortcut_spec(network.teacher(), **own))
     return NETWORKS[name].make
 
 
