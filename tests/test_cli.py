@@ -109,7 +109,7 @@ def test_the_machine_says_what_a_green_run_was_green_on(monkeypatch, capsys):
     assert call(monkeypatch, "machine") in (0, None)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0].split(" ")[0] for line in lines] == ["processor", "torch", "device"]
-    assert lines[-1].endswith(("precision auto: fp32", "precision auto: bf16"))
+    assert lines[-1].endswith(("precision auto: fp32 (bf16 would be emulated)", "precision auto: bf16"))
 
 
 def test_a_locale_without_a_letter_prints_its_number(monkeypatch):

@@ -6,6 +6,7 @@ import pytest
 
 from slimvid import sources
 from slimvid.errors import SlimvidError
+from slimvid.rows import training_modules
 
 
 def names(*modules: str) -> set[str]:
@@ -16,6 +17,12 @@ def test_a_method_depends_on_its_own_module_and_on_what_that_imports() -> None:
     found = names("compress.uniform", "teachers.vid2vid")
     assert {"compress/uniform.py", "teachers/vid2vid.py", "teachers/loop.py", "nets/vid2vid.py"} <= found
     assert "compress/fast_vid2vid.py" not in found
+
+
+def test_a_method_depends_on_what_chooses_its_key_frames() -> None:
+    """The gaps that it trains at follow from them, in a room below its own."""
+    assert "infer/keyframes.py" in names(*training_modules("fast_vid2vid", "vid2vid"))
+    assert "infer/keyframes.py" not in names(*training_modules("uniform", "vid2vid"))
 
 
 def test_services_doors_and_later_rooms_are_left_out() -> None:

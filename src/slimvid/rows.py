@@ -7,6 +7,8 @@ A method ``NAME`` is ``slimvid/compress/NAME.py`` and its head ``NAME_options.py
     PLANS       kinds of plan that its artifact may carry
     TRAIN       keys of the original's training that a row may change in ``options.train``; empty: it trains
                 nothing, and the network stays what it was
+    NEEDS       what its training is given from later rooms (``GIVEN``); ``keyframes``: those that its plan
+                chooses in the training clips (``job.keys``). Left out: nothing
 """
 
 from functools import cache
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from slimvid.config import Config
 
 T = TypeVar("T", bound=BaseModel)
+GIVEN = {"keyframes": "infer.keyframes"}  # what a method may need, and the module that decides it
 
 
 @cache
@@ -35,6 +38,12 @@ def head(method: str) -> ModuleType:
         SlimvidError: there is no such method; names those that there are.
     """
     return import_module(f"slimvid.{method_module(method)}_options")
+
+
+def training_modules(method: str, teacher: str) -> list[str]:
+    """Modules below ``slimvid`` whose code decides what a method's training on a kind of teacher makes."""
+    needs = getattr(head(method), "NEEDS", ())
+    return [method_module(method), f"teachers.{teacher}", *(GIVEN[need] for need in needs)]
 
 
 def check(model: type[T], document: dict[str, Any], *, origin: str) -> T:

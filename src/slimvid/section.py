@@ -1,7 +1,7 @@
 """What every section of the configuration keeps to: its base class, and the types that its keys share."""
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -15,6 +15,8 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+
+from slimvid.files import sha256_file
 
 T = TypeVar("T", bound=Hashable)
 _NAME_OF_A_TYPE = re.compile(r"\[key\]|(literal|tuple|list|dict|constrained-\w+|function-\w+)\[.*\]")
@@ -61,6 +63,17 @@ Unique = Annotated[tuple[T, ...], AfterValidator(_all_differ)]
 def files_of(section: Section) -> list[Path]:
     """The files and folders that a section names."""
     return [value for _, value in section if isinstance(value, Path)]
+
+
+def recorded(section: Section, *, leave_out: Iterable[str] = ()) -> dict[str, Any]:
+    """What an artifact says of a section, JSON-ready: a file by the hash of its content, not by its path.
+
+    Args:
+        leave_out: keys that decide no byte of what is made.
+    """
+    document = section.model_dump(mode="json", exclude=set(leave_out))
+    hashes = {name: f"sha256:{sha256_file(value)}" for name, value in section if isinstance(value, Path)}
+    return {name: hashes.get(name, value) for name, value in document.items()}
 
 
 def first_fault(error: ValidationError, *, field: str = "") -> str:

@@ -17,7 +17,7 @@ TRAINING_ROOMS = ("nets", "teachers", "compress")
 
 
 def training_sources(*modules: str) -> list[Path]:
-    """Source files of the modules and of everything in the training rooms that they import.
+    """Source files of the modules, of any room, and of everything in the training rooms that they import.
 
     Args:
         modules: dotted names below ``slimvid``, such as ``"compress.uniform"``.
@@ -29,7 +29,9 @@ def training_sources(*modules: str) -> list[Path]:
     queue = list(modules)
     while queue:
         name = queue.pop()
-        if name in found or name in TRAINING_ROOMS or name.split(".")[0] not in TRAINING_ROOMS:
+        if name in found or name in TRAINING_ROOMS:
+            continue
+        if name.split(".")[0] not in TRAINING_ROOMS and name not in modules:
             continue
         found[name] = _file(name)
         queue += [imported for imported in _imports(found[name]) if _exists(imported)]

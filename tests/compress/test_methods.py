@@ -1,13 +1,14 @@
 """The methods: what their students are, what ties them to the teacher."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from slimvid.compress import compress
-from slimvid.compress.fast_vid2vid import STKD, part_time
+from slimvid.compress.fast_vid2vid import STKD, part_time, plan_gaps
 from slimvid.compress.fast_vid2vid_options import Options
 from slimvid.compress.frozen import FrozenTeacher
 from slimvid.data.store import PreparedTask
@@ -144,16 +145,20 @@ def test_a_given_start_is_the_sequences_own(given_first, tiny_task, cpu, gap):
 
 
 def test_the_student_is_trained_at_the_gaps_that_its_plan_meets(tiny_task, tiny_settings):
-    from types import SimpleNamespace
-
     data, rng = PreparedTask(tiny_task), np.random.default_rng(0)
-    job = SimpleNamespace(task="tiny", keys=lambda data: [[0, 3, 4, 11], [0, 11]])
-    pace = part_time(job, Options(), tiny_settings, data, from_step=5)
+    job = SimpleNamespace(task="tiny", row="fast", keys=lambda data: [[0, 3, 4, 11], [0, 11]])
+    gaps = plan_gaps(job, Options(), tiny_settings, data)
+    assert sorted(gaps) == [1, 3, 7, 11]  # the longest training clip has 12 frames
+    pace = part_time(gaps, longest=12, from_step=5)
     assert pace(4, rng) == (1, None)
-    seen = {pace(5, rng) for _ in range(60)}
-    assert seen == {(3, 4), (1, None), (7, 2), (11, 2)}  # the longest training clip has 12 frames
-    fixed = part_time(job, Options(gap_max=3), tiny_settings, data, from_step=0)
-    assert {fixed(0, rng).gap for _ in range(30)} == {2, 3}
+    assert {pace(5, rng) for _ in range(60)} == {(3, 4), (1, None), (7, 2), (11, 2)}
+    assert plan_gaps(job, Options(gap_max=3), tiny_settings, data).tolist() == [2, 3]
+
+
+def test_a_plan_without_gaps_is_refused_in_one_line(tiny_task, tiny_settings):
+    job = SimpleNamespace(task="tiny", row="fast", keys=lambda data: [[0], [0]])
+    with pytest.raises(SlimvidError, match="plan of fast chooses one key-frame a training clip"):
+        plan_gaps(job, Options(), tiny_settings, PreparedTask(tiny_task))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -249,6 +250,33 @@ def test_other_ways_to_begin_a_stream(first, tiny_task, tiny_settings, cpu, tmp_
         assert torch.equal(views[0].inputs[1][:, :3], window.truth[:, 1])
     assert torch.equal(views[0].inputs[1][:, -3:], views[0].reference.image)
     assert all(torch.isfinite(v) for v in t.step(0).values())
+
+
+@pytest.mark.parametrize("decode", ["raw", "blended", None])
+def test_both_ways_to_decode_train_and_stream(run, original, tiny_task, decode):
+    """None is blended where the original blends; the block moves, and a stream shows what it trained for."""
+    blends = artifact.read(original).spec["kind"] == "vid2vid"
+    if decode == "blended" and not blends:
+        with pytest.raises(SlimvidError, match="nothing to blend"):
+            run(decode=decode)
+        return
+    out = run(str(decode), decode=decode)
+    source = artifact.read(out)
+    assert source.spec["point"]["blended"] == (blends and decode != "raw")
+    curves = pq.read_table(out / "curves.parquet").to_pydict()
+    assert len(curves["out"]) == 3 and np.isfinite(curves["out"]).all()
+    trained = source.module().block.state_dict()
+    fresh = artifact.read(run("fresh", decode=decode, train={"iterations": 1, "lr": 1e-12}))
+    moved = [
+        not torch.allclose(a, trained[n], atol=1e-5) for n, a in fresh.module().block.state_dict().items()
+    ]
+    assert any(moved)
+    data, translator = PreparedTask(tiny_task), load(out, device="cpu")
+    clip = [data.condition("test", "test0", i) for i in range(7)]
+    in_full: list[int] = []
+    frames = np.stack(list(translator.draw(clip, in_full=in_full)))
+    assert in_full == [0, 3, 6] and frames.std() > 0
+    assert np.array_equal(frames, np.stack(list(translator.stream(clip))))
 
 
 @pytest.mark.parametrize("decode", ["raw", "blended"])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import slimvid
-from slimvid import artifact
+from slimvid import artifact, runtime
 from slimvid.data.store import FrameArchive, PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.files import read_json, write_json
@@ -262,3 +262,15 @@ def test_cost_of_an_interval_is_that_of_a_long_clip_unless_the_share_is_given(re
 
 def test_given_indices_join_the_keys():
     assert with_given([0, 5, 9], 2) == [0, 1, 5, 9]
+
+
+def test_auto_precision_keeps_to_layers_that_were_compared(tiny_teacher, conditions, monkeypatch):
+    """And a stream in it shows what one in fp32 shows, but for rounding."""
+    monkeypatch.setattr(runtime, "_native_bf16", lambda device: True)
+    exact = np.stack(list(load(tiny_teacher, device="cpu").stream(conditions))).astype(int)
+    mixed = load(tiny_teacher, device="cpu", precision="auto")
+    assert mixed.runtime.precision == "bf16"
+    frames = np.stack(list(mixed.stream(conditions))).astype(int)
+    assert 0 < np.abs(frames - exact).mean() < 2
+    monkeypatch.setitem(runtime.COMPARED, "cpu", frozenset())
+    assert load(tiny_teacher, device="cpu", precision="auto").runtime.precision == "fp32"

@@ -58,6 +58,19 @@ def test_a_shortcut_network(monkeypatch):
     assert timing.mean_ms > 2 / 3 * timing.drawn_ms
 
 
+def test_all_networks_of_a_comparison_are_timed_in_one_precision(monkeypatch):
+    """A ratio of an original in bf16 and a student in fp32 would say nothing of the student."""
+    plain = Whole(lambda: build(resnet_spec(4, blocks=1)), (16, 24))
+    grouped = Whole(lambda: torch.nn.Sequential(torch.nn.ConvTranspose2d(4, 4, 3, groups=2)), (16, 24))
+    monkeypatch.setitem(bench.NETWORKS, "resnet9", plain)
+    monkeypatch.setitem(bench.NETWORKS, "unet", grouped)
+    monkeypatch.setattr(bench, "TIMED", ("resnet9", "unet"))
+    for names, precision in ((["resnet9"], "bf16"), (["resnet9", "unet"], "fp32")):
+        chosen = Runtime(device="cpu", precision="bf16", threads=1, automatic=True)
+        bench.settle(chosen, names)
+        assert chosen.precision == precision
+
+
 def test_the_same_seed_gives_the_same_weights():
     first, second = (bench._seeded(lambda: build(resnet_spec(4)), "cpu", 3) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))

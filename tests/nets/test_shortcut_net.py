@@ -11,10 +11,12 @@ VID2VID = {"kind": "vid2vid", "condition_channels": 3, "width": 4, "downs": 2, "
 TEACHERS = {"recyclegan": resnet_spec(4, blocks=2), "vid2vid": VID2VID}
 
 
-@pytest.fixture(params=TEACHERS)
+@pytest.fixture(params=[("recyclegan", False), ("vid2vid", False), ("vid2vid", True)], ids=str)
 def net(request):
+    teacher, blended = request.param
     torch.manual_seed(0)
-    net = build(shortcut_spec(TEACHERS[request.param], hidden=4)).eval().requires_grad_(False)
+    spec = shortcut_spec(TEACHERS[teacher], hidden=4, blended=blended)
+    net = build(spec).eval().requires_grad_(False)
     for layer in net.block.modules():
         if isinstance(layer, torch.nn.Conv2d):
             torch.nn.init.kaiming_normal_(layer.weight)
@@ -83,10 +85,9 @@ def test_no_teacher_work_on_shortcut_frames(net):
     original = net.block.reference
     net.block.reference = lambda *a: kept.append(1) or original(*a)
     walk(net.rollout(schedule=Every(3)), conditions(7))
-    point, spec = net.where, net.teacher
-    inside = (
-        {"model"} if hasattr(spec, "model") else {"res_img", "res_flow", "up_flow", "final_flow", "final_w"}
-    )
+    point = net.where
+    inside = {"res_img", "res_flow"} | (set() if point.blended else {"up_flow", "final_flow", "final_w"})
+    decoders = {"up_img", "up_flow"} if point.blended else {"up_img"}
     for name, count in calls.items():
         part, index = [*name.split("."), "0"][:2]
         if part == "model":
@@ -94,7 +95,7 @@ def test_no_teacher_work_on_shortcut_frames(net):
         elif part in ("down_seg", "down_img"):
             middle = int(index) >= point.encoder
         else:
-            middle = part in inside or (part == "up_img" and int(index) < point.decoder)
+            middle = part in inside or (part in decoders and int(index) < point.decoder)
         assert count == (3 if middle else 7), name
     assert set(calls.values()) == {3, 7} and len(kept) == 2  # the last reference serves no frame
 
@@ -129,3 +130,9 @@ def test_block_width_is_a_share_of_the_cut():
     assert shortcut_spec(resnet_spec(64, blocks=6))["hidden"] == 64
     assert shortcut_spec(resnet_spec(64, blocks=6), width=0.125)["hidden"] == 16
     assert shortcut_spec(resnet_spec(2, blocks=2), width=0.1)["hidden"] == 4
+
+
+def test_what_a_shortcut_frame_shows_is_blended_where_the_teacher_blends():
+    assert shortcut_spec(VID2VID)["point"]["blended"]
+    assert not shortcut_spec(VID2VID, blended=False)["point"]["blended"]
+    assert not shortcut_spec(TEACHERS["recyclegan"])["point"]["blended"]

@@ -111,3 +111,59 @@ def test_the_budget_lies_beside_the_artifact_and_leaves_its_bytes_alone(tiny_tea
     assert (spent["updates"], spent["samples"]) == (4 * 3, 4 * 3 * 2)  # iterations x frames x batch
     assert spent["cpu_seconds"] > 0 and spent["precision"] == "fp32" and spent["fp32_from"] is None
     assert "cpu_seconds" not in (tiny_teacher / "translator.json").read_text()
+
+
+class Interrupted(Line):
+    def step(self, index):
+        if index == 7:
+            raise KeyboardInterrupt
+        return super().step(index)
+
+
+def emptied(path):
+    path.write_bytes(b"")
+
+
+def halved(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def zeroed(path):
+    """Of the right length, as after a power cut on some file systems."""
+    path.write_bytes(path.read_bytes()[:-64] + bytes(64))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(
+    ("file", "harm"),
+    [
+        ("step-6.safetensors", emptied),
+        ("step-6.safetensors", halved),
+        ("step-6.safetensors", zeroed),
+        ("step-6.safetensors", lambda path: path.unlink()),
+        ("state.json", emptied),
+        ("state.json", halved),
+        ("state.json", lambda path: path.write_text("[]")),
+    ],
+)
+def test_a_state_that_cannot_be_read_whole_is_left_aside_in_one_line(file, harm, precision, tmp_path, caplog):
+    with pytest.raises(KeyboardInterrupt):
+        run(Interrupted(precision, broken=()), tmp_path / "a")
+    harm(tmp_path / "a" / file)
+    again, whole = (Line(precision, broken=()) for _ in range(2))
+    run(again, tmp_path / "a")
+    run(whole, tmp_path / "b")
+    assert again.seen[0][0] == 0 and again.tally.updates == 9
+    assert all(torch.equal(a, b) for a, b in zip(weights(again), weights(whole), strict=True))
+    lines = [r.message for r in caplog.records]
+    assert len(lines) == 1 and file.split("-")[0] in lines[0] and "from the beginning" in lines[0]
+
+
+def test_a_state_of_another_identity_is_left_aside_in_one_line(tmp_path, caplog):
+    with pytest.raises(KeyboardInterrupt):
+        run(Interrupted("fp32"), tmp_path)
+    again = Line("fp32")
+    run(again, tmp_path, identity="y")
+    assert again.seen[0] == (0, "fp32")
+    (line,) = [r.message for r in caplog.records]
+    assert "other settings" in line and "from the beginning" in line

@@ -41,6 +41,25 @@ def test_every_loss_of_the_paper_is_there_and_moves_its_network(training):
         assert any(moved), name
 
 
+@pytest.mark.parametrize(("loss", "rests"), [(0.3, False), (0.1, True)])
+def test_a_discriminator_that_rests_keeps_its_weights_and_moments(training, loss, rests, monkeypatch):
+    """Adam goes on moving weights whose gradient is 0, by the moments of earlier steps."""
+    training.step(0)
+    training.settings = training.settings.model_copy(update={"temporal_rest": 0.2})
+    asked = training._rests
+    monkeypatch.setattr(training, "_rests", lambda _, scales: asked(torch.tensor(loss), scales=scales))
+    disc, optimiser = training.modules["temporal_disc0"], training.optimisers["temporal_disc0"]
+    before = [p.clone() for p in disc.parameters()]
+    moments = [slots["exp_avg"].clone() for slots in optimiser.state.values()]
+    image = [p.clone() for p in training.modules["image_disc"].parameters()]
+    assert torch.isfinite(training.step(1)["disc_t0"])
+    same = [torch.equal(a, b) for a, b in zip(before, disc.parameters(), strict=True)]
+    still = [torch.equal(a, s["exp_avg"]) for a, s in zip(moments, optimiser.state.values(), strict=True)]
+    assert all(same + still) if rests else not any(same + still)
+    learned = training.modules["image_disc"].parameters()
+    assert not any(torch.equal(a, b) for a, b in zip(image, learned, strict=True))
+
+
 def test_generator_loss_leaves_no_gradient_in_the_discriminators(training):
     """One pass serves both losses: the discriminator's gradient must be that of its own loss alone."""
     batch = sample(training.data, np.random.default_rng(0), batch=2, length=3)

@@ -12,7 +12,7 @@ from slimvid.config import validate
 from slimvid.data import inputs
 from slimvid.errors import SlimvidError
 from slimvid.files import sha256_json, write_json
-from slimvid.rows import row_files
+from slimvid.rows import row_files, training_modules
 from slimvid.section import files_of
 from slimvid.yaml_file import read_mapping
 
@@ -86,16 +86,12 @@ def root(wildcards, output):
 
 
 def teacher_code(wildcards):
-    return code(teacher_module(wildcards))
+    return code(f"teachers.{SETTINGS.tasks[wildcards.task].teacher}")
 
 
 def method_code(wildcards):
-    method = sources.method_module(SETTINGS.methods[wildcards.method].method)
-    return code(method, teacher_module(wildcards))
-
-
-def teacher_module(wildcards):
-    return f"teachers.{SETTINGS.teacher_settings(wildcards.task).teacher}"
+    method = SETTINGS.methods[wildcards.method].method
+    return code(*training_modules(method, SETTINGS.tasks[wildcards.task].teacher))
 
 
 def code(*modules):
@@ -121,10 +117,11 @@ def weights(files):
 
 
 def teacher_reads(wildcards):
-    """All of the teacher's settings but the one that leaves its bytes alone."""
+    """The teacher's settings. In fp32 no byte depends on how often a state is saved to resume from."""
     settings = SETTINGS.teacher_settings(wildcards.task)
+    idle = {"save_every"} if settings.precision == "fp32" else set()
     return {
-        **settings.model_dump(mode="json", exclude={"save_every"}),
+        **settings.model_dump(mode="json", exclude=idle),
         **weights(files_of(settings)),
     }
 

@@ -33,6 +33,7 @@ from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.nets.vid2vid import Output
 from slimvid.nets.video_features import RandomVideoFeatures
+from slimvid.section import recorded
 from slimvid.settings import TeacherSettings
 from slimvid.teachers.losses import Perceptual, perceptual
 from slimvid.teachers.sequences import Batch
@@ -64,7 +65,7 @@ def compress(job: Job) -> None:
     teacher = FrozenTeacher(job.teacher, data, job.runtime)
     spec = student_spec(settings, data.meta.condition, options, teacher.source.spec)
     distiller = STKD(options, teacher, vgg=perceptual(settings.vgg), spatial_until=_stage(options, settings))
-    pace = part_time(job, options, settings, data, from_step=distiller.spatial_until)
+    gaps = plan_gaps(job, options, settings, data)
     fit(
         task=job.task,
         method=job.row,
@@ -76,9 +77,10 @@ def compress(job: Job) -> None:
         out=job.out,
         runtime=job.runtime,
         distiller=distiller,
-        pace=pace,
+        pace=part_time(gaps, longest=_longest(data), from_step=distiller.spatial_until),
         provenance={
-            "options": options.model_dump(mode="json"),
+            "options": recorded(options, leave_out=("train",)),
+            "gaps": {str(gap): int((gaps == gap).sum()) for gap in np.unique(gaps)},
             "video_features": distiller.features_name,
             **teacher.provenance(),
         },
@@ -89,34 +91,51 @@ def _stage(options: Options, settings: TeacherSettings) -> int:
     return round(options.spatial_share * settings.iterations)
 
 
-def part_time(
-    job: Job, options: Options, settings: TeacherSettings, data: PreparedTask, *, from_step: int
-) -> Callable[[int, np.random.Generator], Pace]:
-    """Gap and length of each step's sequences: gap 1 before ``from_step``, then gaps as at inference.
+def plan_gaps(job: Job, options: Options, settings: TeacherSettings, data: PreparedTask) -> np.ndarray:
+    """Gaps that part-time sequences are drawn from, one entry for each that the plan meets; int [n], rising.
 
-    At a wide gap a sequence is shortened to what the longest training clip holds.
+    Gaps at which no training clip holds a sequence are left out.
 
     Raises:
-        SlimvidError: no training clip is long enough for a frame to learn at any of the gaps.
+        SlimvidError: there is none left.
     """
-    longest = max(clip.length for clip in data.clips("train"))
+    longest = _longest(data)
     shortest = 2 + settings.given  # frames of a sequence in which one is learned after another
     if options.gap_max is None:
         met = np.concatenate([np.diff(keys) for keys in job.keys(data)])
     else:
         met = np.arange(2, options.gap_max + 1)
-    gaps = met[(longest - 1) // met + 1 >= shortest]
+    if not len(met):
+        raise SlimvidError(
+            f"{job.task}: the plan of {job.row} chooses one key-frame a training clip, so there are no gaps "
+            "to train at; lower its interval, or give `options.gap_max`"
+        )
+    gaps = np.sort(met[(longest - 1) // met + 1 >= shortest])  # how often, not where, decides the draws
     if not len(gaps):
         raise SlimvidError(
             f"{job.task}: no training clip is long enough for {shortest} frames at gap {met.min()} (the "
             f"longest has {longest}); raise `clip_frames`"
         )
+    return gaps
+
+
+def part_time(
+    gaps: np.ndarray, *, longest: int, from_step: int
+) -> Callable[[int, np.random.Generator], Pace]:
+    """Gap and length of each step's sequences: gap 1 before ``from_step``, then one of ``gaps``.
+
+    At a wide gap a sequence is shortened to what a clip of ``longest`` frames holds.
+    """
 
     def pace(index: int, rng: np.random.Generator) -> Pace:
         gap = 1 if index < from_step else int(rng.choice(gaps))
         return Pace(gap, None if gap == 1 else (longest - 1) // gap + 1)
 
     return pace
+
+
+def _longest(data: PreparedTask) -> int:
+    return max(clip.length for clip in data.clips("train"))
 
 
 class STKD:

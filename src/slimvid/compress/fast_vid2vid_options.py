@@ -7,6 +7,7 @@ from slimvid.settings import TEACHER_KEYS
 
 TEACHERS = ("vid2vid",)
 PLANS = ("keyframes", "every_frame")
+NEEDS = ("keyframes",)  # its gaps are those between the plan's key-frames
 TRAIN = TEACHER_KEYS - {"sequence_max", "sequence_doubles_every"}  # its sequences keep their length
 
 

@@ -38,6 +38,7 @@ from slimvid.nets import build
 from slimvid.nets.patchgan import ShortcutDiscriminator
 from slimvid.nets.shortcut_net import ShortcutGenerator, shortcut_spec
 from slimvid.runtime import Runtime
+from slimvid.section import recorded
 from slimvid.settings import AnyTeacher
 from slimvid.teachers import loop
 from slimvid.teachers.finish import seed_weights, train_to_artifact
@@ -51,8 +52,8 @@ def student_spec(
     settings: AnyTeacher, condition: ConditionSpec, options: Options, below: dict[str, Any]
 ) -> dict[str, Any]:
     """The translator below with a block attached."""
-    how = {} if options.decode is None else {"blended": options.decode == "blended"}
-    spec = shortcut_spec(below, cut=options.cut, hidden=options.hidden, form=options.form, **how)
+    blended = None if options.decode is None else options.decode == "blended"
+    spec = shortcut_spec(below, cut=options.cut, hidden=options.hidden, form=options.form, blended=blended)
     return {**spec, "hidden": max(4, round(spec["hidden"] * options.width / 4) * 4)}
 
 
@@ -85,7 +86,7 @@ def compress(job: Job) -> None:
         out=job.out,
         runtime=job.runtime,
         provenance={
-            "options": options.model_dump(mode="json"),
+            "options": recorded(options, leave_out=("train",)),
             "perceptual_loss": "on" if options.vgg else "off: no VGG-19 weights were given",
             **teacher.provenance(),
         },

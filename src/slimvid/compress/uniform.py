@@ -15,6 +15,7 @@ from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
 from slimvid.nets.framewise import Drawn
 from slimvid.nets.vid2vid import Output
+from slimvid.section import recorded
 from slimvid.settings import AnyTeacher
 from slimvid.teachers import teacher_module
 from slimvid.teachers.sequences import Batch
@@ -44,7 +45,7 @@ def compress(job: Job) -> None:
         out=job.out,
         runtime=job.runtime,
         distiller=OutputDistillation(teacher, weight=options.distill),
-        provenance={"options": options.model_dump(mode="json"), **teacher.provenance()},
+        provenance={"options": recorded(options, leave_out=("train",)), **teacher.provenance()},
     )
 
 

@@ -47,6 +47,7 @@ class Translator:
         self.condition = _condition(source)
         self.net = source.module(runtime.device).requires_grad_(False)
         _check_parts(source, self.net, self.condition)
+        runtime.settle([self.net])
         if runtime.device == "cpu":
             quicken(self.net)
 

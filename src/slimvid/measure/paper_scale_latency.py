@@ -139,9 +139,33 @@ def interpolation_seconds(height: int, width: int, share: float) -> float:
     return (time.perf_counter() - begun) / CLIP
 
 
+def _maker(name: str) -> Callable[[], torch.nn.Module]:
+    """Builds a network of ``TIMED``; one with a block at the paper's medium cut."""
+    if name in SHORTCUTS:
+        from slimvid.nets.shortcut_net import shortcut_spec
+
+        network = SHORTCUTS[name]
+        own = {"cut": "medium", "hidden": network.hidden, "blended": False}  # what the published counts fit
+        return partial(build, shortcut_spec(network.teacher(), **own))
+    return NETWORKS[name].make
+
+
+def check_name(name: str) -> None:
+    """Raise SlimvidError unless the network is one of ``TIMED``."""
+    if name not in TIMED:
+        raise SlimvidError(f"network {name!r}: not one of the papers'; choose from: {', '.join(TIMED)}")
+
+
+def settle(runtime: "Runtime", names: Sequence[str]) -> None:
+    """One precision for all networks of a comparison: mixed only where every layer of all was compared."""
+    for name in names:
+        check_name(name)
+    runtime.settle(_seeded(_maker(name), "meta", 0) for name in names)
+
+
 def _time_whole(name: str, how: dict[str, Any], seed: int) -> Timing:
     network, runtime = NETWORKS[name], how["runtime"]
-    net = _seeded(network.make, runtime.device, seed)
+    net = _seeded(_maker(name), runtime.device, seed)
     inputs = net.example_inputs(*network.size, device=runtime.device)
     drawn = seconds(lambda: net(*inputs), **how)
     share = 1.0 if network.mean_macs is None else figures(name).per_frame / figures(name).true
@@ -161,11 +185,8 @@ def _time_whole(name: str, how: dict[str, Any], seed: int) -> Timing:
 
 
 def _time_shortcut(name: str, how: dict[str, Any], seed: int) -> Timing:
-    from slimvid.nets.shortcut_net import shortcut_spec
-
     network, runtime = SHORTCUTS[name], how["runtime"]
-    architecture = shortcut_spec(network.teacher(), cut="medium", hidden=network.hidden)
-    net = _seeded(lambda: build(architecture), runtime.device, seed)
+    net = _seeded(_maker(name), runtime.device, seed)
     inputs = net.example_inputs(*network.size, device=runtime.device)
     a, f = net.reference_inputs(*network.size, device=runtime.device)
     parts = net.parts
@@ -191,13 +212,12 @@ def _time_shortcut(name: str, how: dict[str, Any], seed: int) -> Timing:
 def time_network(
     name: str, *, runtime: "Runtime", repeats: int = 3, warmup: int = 1, seed: int = 0
 ) -> Timing:
-    """Time one network of ``TIMED`` at its full size.
+    """Time one network of ``TIMED`` at its full size; see ``settle``.
 
     Raises:
         SlimvidError: no such network, or less than one repeat.
     """
-    if name not in TIMED:
-        raise SlimvidError(f"network {name!r}: not one of the papers'; choose from: {', '.join(TIMED)}")
+    check_name(name)
     if repeats < 1 or warmup < 0:
         raise SlimvidError(f"repeats {repeats}, warmup {warmup}: at least 1 and 0")
     how = {"runtime": runtime, "repeats": repeats, "warmup": warmup}

@@ -34,7 +34,7 @@ def shortcut_spec(
     width: float = 0.5,
     hidden: int | None = None,
     form: Form = "full",
-    blended: bool | None = False,
+    blended: bool | None = None,
 ) -> dict[str, Any]:
     """Spec of a teacher with a block.
 

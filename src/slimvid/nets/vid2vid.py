@@ -10,6 +10,7 @@ that size in the first down-sampling layer (``low_demand``: d = 1), so three up-
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -109,12 +110,8 @@ class CompositeGenerator(nn.Module):
         for name, value in {"condition_channels": condition_channels, "past": past, "width": width}.items():
             if value < 1:
                 raise SlimvidError(f"vid2vid generator: {name} is {value}; it must be at least 1")
-        self.condition_channels, self.past, self.downs, self.low_demand = (
-            condition_channels,
-            past,
-            downs,
-            low_demand,
-        )
+        self.condition_channels, self.past = condition_channels, past
+        self.downs, self.norm, self.low_demand = downs, norm, low_demand
         stacked, deepest = condition_channels * (past + 1), width * 2**downs
         before, after = blocks - blocks // 2, blocks // 2
 
@@ -154,11 +151,16 @@ class CompositeGenerator(nn.Module):
     def _memory(self, previous: Tensor) -> Tensor:
         """Features of the previous frames.
 
-        Without any (all zeros) the maps are constant, and every norm divides their gradients by sqrt(eps):
-        what should be 0 comes out as rounding errors times 300 a layer, up to 10^6. So none is taken.
+        Without any (all zeros) every instance norm meets constant maps and divides their gradients by
+        sqrt(eps): what is 0 would come out as rounding errors times 300 a layer, up to 10^6. So it is set
+        to 0, for each clip of a batch. Batch norm's biases and the zeros beyond the border do not make
+        constant maps, and their gradient is real.
         """
-        with torch.set_grad_enabled(torch.is_grad_enabled() and bool(previous.any())):
-            return self.down_img(previous)
+        features = self.down_img(previous)
+        if self.norm == "batch" or not torch.is_grad_enabled():
+            return features
+        seen = (previous != 0).flatten(1).any(1)[:, None, None, None]
+        return torch.where(seen, features, features.detach())
 
     def forward(self, conditions: Tensor, previous: Tensor) -> Output:
         """Draw frame t.
@@ -307,9 +309,18 @@ class Rollout:
         past = self.net.past
         blank = condition.new_zeros(len(condition), 3, *condition.shape[2:])
         previous = [blank] * (past - len(self.frames)) + self.frames
-        out = self.draw(torch.cat(self.conditions, dim=1), torch.cat(previous, dim=1))
+        with self._precision(condition.device.type):
+            out = self.draw(torch.cat(self.conditions, dim=1), torch.cat(previous, dim=1))
         # Where there is no frame to warp, the raw image stands alone (the release: use_raw_only).
         return out if self.frames else out._replace(image=out.raw)
+
+    def _precision(self, device: str):
+        """Without a past, batch norm enlarges small differences of nearly constant maps: bf16 loses them.
+
+        Gradients of that encoder then point elsewhere (cosine .2 to fp32), so such a frame is drawn in fp32.
+        """
+        blind = not self.frames and self.net.norm == "batch" and torch.amp.is_autocast_available(device)
+        return torch.autocast(device, enabled=False) if blind else nullcontext()
 
     def push(self, frame: Tensor) -> None:
         """Remember a frame as the previous one."""

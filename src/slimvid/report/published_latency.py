@@ -115,10 +115,11 @@ def write_latency(
         SlimvidError: an unknown network.
     """
     from slimvid.files import atomic_path
-    from slimvid.measure.paper_scale_latency import TIMED, time_network
+    from slimvid.measure.paper_scale_latency import TIMED, settle, time_network
 
-    timings = []
-    for name in networks or TIMED:
+    names, timings = networks or TIMED, []
+    settle(runtime, names)
+    for name in names:
         timing = time_network(name, runtime=runtime, repeats=repeats, warmup=warmup, seed=seed)
         log.info("%s: %.1f ms a frame drawn, %.1f ms a frame", name, timing.drawn_ms, timing.mean_ms)
         timings.append(timing)

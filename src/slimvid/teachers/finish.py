@@ -14,6 +14,7 @@ from slimvid.data.store import PreparedTask
 from slimvid.files import sha256_json, write_json
 from slimvid.paths import BUDGET
 from slimvid.runtime import Runtime, code_revision, library_versions
+from slimvid.section import recorded
 from slimvid.teachers import loop
 from slimvid.teachers.distributed import world
 
@@ -44,8 +45,10 @@ def train_to_artifact(
         provenance: what this kind of training says of itself, beside data, settings, seed and versions.
     """
     runtime.settle(training.modules.values())
+    # Where the run may fall back to fp32, it goes on from its last state: then `save_every` decides bytes.
+    idle = ("save_every",) if runtime.precision == "fp32" else ()
     facts = {
-        "settings": settings.model_dump(mode="json", exclude={"save_every"}),  # it leaves the bytes alone
+        "settings": recorded(settings, leave_out=idle),
         "data": {"source": data.meta.source, "sha256": data.digest},
         "seed": seed,
         "runtime": {
@@ -61,7 +64,7 @@ def train_to_artifact(
         training,
         settings,
         state=state,
-        identity=sha256_json({"spec": dict(spec), **facts}),
+        identity=sha256_json({"spec": dict(spec), "plan": dict(plan), **facts}),
         label=f"{task}/{method}/{seed}",
     )
     if world()[0] != 0:

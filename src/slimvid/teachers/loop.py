@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 
 from slimvid.artifact import read_tensors, save_tensors
 from slimvid.errors import SlimvidError
-from slimvid.files import atomic_path, read_json, write_json
+from slimvid.files import atomic_path, read_json, sha256_file, write_json
 from slimvid.runtime import Progress, Runtime, log
 from slimvid.teachers.distributed import any_process, average_gradients, world
 
@@ -44,7 +44,8 @@ def descend(
     """One update of the generators by the losses ``g`` and of all other modules by ``d``.
 
     Both backward passes end at their own parameters, so a discriminator looks at a picture once: its graph
-    serves the generators' loss and its own, and the first leaves no gradient in it.
+    serves the generators' loss and its own, and the first leaves no gradient in it. A module that no loss
+    leads to has no gradient, and its optimiser leaves it and its moments as they are.
     """
     for optimiser in optimisers.values():
         optimiser.zero_grad(set_to_none=True)
@@ -127,7 +128,8 @@ def run(training: Training, length: Length, *, state: Path, identity: str, label
 
     Args:
         state: folder of the resume state; the caller deletes it once the artifact is written.
-        identity: what the run depends on (a hash); a state of another identity is thrown away.
+        identity: what the run's bytes depend on (a hash). A state of another identity, or a torn one, is not
+            resumed, which one line says.
 
     Raises:
         SlimvidError: a loss or gradient became NaN or infinite in fp32; names it and the step.
@@ -155,7 +157,7 @@ def run(training: Training, length: Length, *, state: Path, identity: str, label
                 ) from None
             training.runtime.leave_mixed(f"{label}: {error} became NaN or infinite at step {index}")
             clock.add_to(training.tally)
-            index, curves = saved.resume(fp32_from=True)
+            index, curves = saved.back_to_fp32()
             continue
         for name, value in losses.items():
             curves.setdefault(name, torch.full((length.iterations,), math.nan))[index] = value
@@ -219,39 +221,78 @@ class Saved:
             return
         name = f"step-{done}.safetensors"
         save_tensors(self.folder / name, self._tensors() | {f"curve/{n}": c for n, c in curves.items()})
-        self._document(done, name)
+        self._document(done, name, sha256_file(self.folder / name))
         for old in self.folder.glob("step-*.safetensors"):  # only after the document names the new one
             if old.name != name:
                 old.unlink()
 
-    def resume(self, *, fp32_from: bool = False) -> tuple[int, dict[str, Tensor]]:
-        """Load the last state; gives the steps done and the curves so far. Without a state: 0 and none.
+    def resume(self) -> tuple[int, dict[str, Tensor]]:
+        """Load the last state; gives the steps done and the curves so far. Without one: 0 and none.
 
-        ``fp32_from``: from here on the training is one in fp32, and stays so when it is resumed again.
+        A state of another identity, or one that cannot be read whole (a power cut), is left aside, which one
+        line says.
         """
-        document: dict[str, Any] = {}
-        if (self.folder / "state.json").exists():
-            document = read_json(self.folder / "state.json")
-        if document.get("identity") != self.identity:
+        try:
+            document = self._read()
+            tensors = {} if document is None else self._whole(document)
+        except SlimvidError as error:
+            log.warning("%s: training starts from the beginning", error)
             return 0, {}
-        tensors = read_tensors(self.folder / document["tensors"])
-        self._load(tensors)
-        tally = self.training.tally
-        spent = tally.cpu_seconds, tally.wall_seconds
-        vars(tally).update(document["tally"])
-        if fp32_from:  # the time of the steps that are thrown away was spent all the same
-            tally.cpu_seconds, tally.wall_seconds = spent
-            tally.fp32_from = document["done"]
-            if world()[0] == 0:
-                self._document(document["done"], document["tensors"])
-        elif tally.fp32_from is not None and self.training.runtime.precision != "fp32":
-            self.training.runtime.leave_mixed("it was left before the interruption")
-        curves = {k.removeprefix("curve/"): t for k, t in tensors.items() if k.startswith("curve/")}
+        if document is None:
+            return 0, {}
+        curves = self._load(document, tensors)
+        runtime = self.training.runtime
+        if self.training.tally.fp32_from is not None and runtime.precision != "fp32":
+            runtime.leave_mixed("it was left before the interruption")
         return document["done"], curves
 
-    def _document(self, done: int, name: str) -> None:
+    def back_to_fp32(self) -> tuple[int, dict[str, Tensor]]:
+        """Load the last state of this very run, to go on from it in fp32, now and whenever it is resumed."""
+        document = self._read()
+        tally = self.training.tally
+        spent = tally.cpu_seconds, tally.wall_seconds
+        curves = self._load(document, self._whole(document))
+        tally.cpu_seconds, tally.wall_seconds = spent  # the steps that are thrown away took it all the same
+        tally.fp32_from = document["done"]
+        if world()[0] == 0:
+            self._document(document["done"], document["tensors"], document["sha256"])
+        return document["done"], curves
+
+    def _read(self) -> dict[str, Any] | None:
+        """``state.json``; None where there is none.
+
+        Raises:
+            SlimvidError: it cannot be read, or is of another identity.
+        """
+        path = self.folder / "state.json"
+        if not path.exists():
+            return None
+        document = read_json(path)
+        if not isinstance(document, dict) or document.get("identity") != self.identity:
+            raise SlimvidError(f"{path}: left by a training of other settings or data; not resumed")
+        return document
+
+    def _whole(self, document: Mapping[str, Any]) -> dict[str, Tensor]:
+        path = self.folder / document.get("tensors", "")
+        if not path.is_file() or sha256_file(path) != document.get("sha256"):
+            raise SlimvidError(f"{path}: not the whole file that was saved; not resumed")
+        return read_tensors(path)
+
+    def _load(self, document: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Put a state into the training; gives its curves."""
+        self._fill(tensors)
+        vars(self.training.tally).update(document["tally"])
+        return {k.removeprefix("curve/"): t for k, t in tensors.items() if k.startswith("curve/")}
+
+    def _document(self, done: int, name: str, sha256: str) -> None:
         tally = asdict(self.training.tally)
-        document = {"identity": self.identity, "done": done, "tensors": name, "tally": tally}
+        document = {
+            "identity": self.identity,
+            "done": done,
+            "tensors": name,
+            "sha256": sha256,
+            "tally": tally,
+        }
         write_json(self.folder / "state.json", document)
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -263,7 +304,7 @@ class Saved:
                 out |= {f"optimiser/{name}/{i}/{slot}": torch.as_tensor(t) for slot, t in slots.items()}
         return out
 
-    def _load(self, tensors: Mapping[str, Tensor]) -> None:
+    def _fill(self, tensors: Mapping[str, Tensor]) -> None:
         for name, module in self.training.modules.items():
             prefix = f"module/{name}/"
             module.load_state_dict(

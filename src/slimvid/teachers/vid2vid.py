@@ -28,6 +28,7 @@ from slimvid.nets.warp import warp
 from slimvid.runtime import Runtime
 from slimvid.settings import TeacherSettings
 from slimvid.teachers import loop
+from slimvid.teachers.distributed import any_process
 from slimvid.teachers.finish import seed_weights, train_to_artifact
 from slimvid.teachers.losses import feature_matching, gan, masked_l1, perceptual
 from slimvid.teachers.sequences import Batch, chain, sample, sequence_length
@@ -179,8 +180,16 @@ class Vid2VidTraining:
                 f"fm_t{s}": self.settings.lambda_feat * feature_matching(fake, real),
             }
             loss = 0.5 * (gan(real, real=True) + gan(fake, real=False))
-            learns = loss.detach() / len(real) >= self.settings.temporal_rest
-            yield g, {f"disc_t{s}": torch.where(learns, loss, loss.detach())}
+            yield g, {f"disc_t{s}": loss.detach() if self._rests(loss, scales=len(real)) else loss}
+
+    def _rests(self, loss: Tensor, *, scales: int) -> bool:
+        """Whether a temporal discriminator is so far ahead that it does not learn from this frame.
+
+        Its loss then has no graph: no backward pass is made for it, and no optimiser moves it. All processes
+        of a training rest together.
+        """
+        rest = self.settings.temporal_rest
+        return rest > 0 and not any_process(bool(loss.detach() / scales >= rest))
 
     def _reconstruction(self, t: int, batch: Batch, out: Output) -> dict[str, Tensor]:
         """Perceptual loss where VGG weights are there, and L1 where the settings ask for it."""

@@ -1,0 +1,243 @@
+"""What a training that was killed is resumed by: another identity for whatever its bytes depend on."""
+
+import json
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+import torch
+
+from slimvid.compress import compress
+from slimvid.compress.fast_vid2vid_options import Options as FastOptions
+from slimvid.compress.shortcut_options import Options as ShortcutOptions
+from slimvid.compress.uniform_options import Options as UniformOptions
+from slimvid.runtime import Runtime
+from slimvid.settings import MethodSettings, PlanSettings, RecycleGANSettings, TeacherSettings
+from slimvid.teachers import finish, recyclegan, vid2vid
+
+MODULES = {"vid2vid": vid2vid, "recyclegan": recyclegan}
+
+
+class Asked(Exception):
+    """Ends a training where it would begin."""
+
+
+@pytest.fixture
+def identity(monkeypatch, tmp_path):
+    """identity(act): the identity of the training that ``act`` starts."""
+
+    def run(training, length, *, state, identity, label):
+        raise Asked(identity)
+
+    monkeypatch.setattr(finish.loop, "run", run)
+
+    def found(act) -> str:
+        with pytest.raises(Asked) as asked:
+            act()
+        return asked.value.args[0]
+
+    return found
+
+
+def runtime(precision: str = "fp32") -> Runtime:
+    return Runtime(device="cpu", precision=precision, threads=1)
+
+
+def other(field, value):
+    """Another value that the field takes."""
+    choices = [c for c in get_args(field.annotation) if isinstance(c, str)]
+    if choices:
+        return next(choice for choice in choices if choice != value)
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, tuple):
+        return tuple(v + 1 for v in value)
+    if isinstance(value, float):
+        return value / 2 if value else 0.2
+    return value + 2
+
+
+@pytest.fixture
+def stores(tiny_task, looks_task, tiny_settings, recyclegan_settings):
+    return {"vid2vid": (tiny_settings, tiny_task), "recyclegan": (recyclegan_settings, looks_task)}
+
+
+FIELDS = [
+    *(("vid2vid", name) for name in TeacherSettings.model_fields),
+    *(("recyclegan", name) for name in RecycleGANSettings.model_fields),
+]
+# vgg: below, by content. foreground: refused without classes; it is in the network's spec.
+# precision: the runtime's is what counts. save_every: below.
+ELSEWHERE = {"vgg", "foreground", "precision", "save_every"}
+
+
+@pytest.mark.parametrize(("kind", "name"), [pair for pair in FIELDS if pair[1] not in ELSEWHERE])
+def test_every_setting_of_an_original_is_in_its_identity(stores, identity, tmp_path, kind, name):
+    settings, prepared = stores[kind]
+    field = type(settings).model_fields[name]
+    changed = settings.model_copy(update={name: other(field, getattr(settings, name))})
+    ids = [
+        identity(
+            lambda s=s: MODULES[kind].train(
+                task="t", settings=s, seed=0, prepared=prepared, out=tmp_path, runtime=runtime()
+            )
+        )
+        for s in (settings, settings, changed)
+    ]
+    assert ids[0] == ids[1] != ids[2]
+
+
+@pytest.mark.parametrize("kind", MODULES)
+def test_how_often_a_state_is_saved_decides_bytes_where_a_run_may_fall_back(stores, identity, tmp_path, kind):
+    settings, prepared = stores[kind]
+    ids = {
+        (precision, every): identity(
+            lambda p=precision, e=every: MODULES[kind].train(
+                task="t",
+                settings=settings.model_copy(update={"save_every": e}),
+                seed=0,
+                prepared=prepared,
+                out=tmp_path,
+                runtime=runtime(p),
+            )
+        )
+        for precision in ("fp32", "bf16")
+        for every in (2, 3)
+    }
+    assert ids["fp32", 2] == ids["fp32", 3]
+    assert len(set(ids.values())) == 3
+
+
+def test_seed_threads_and_the_content_of_weights_are_in_it(
+    tiny_task, tiny_settings, identity, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(vid2vid, "perceptual", lambda path: path and torch.nn.Identity())
+
+    def train(settings=tiny_settings, seed=0, **changes):
+        run = replace(runtime(), **changes)
+        return identity(
+            lambda: vid2vid.train(
+                task="t", settings=settings, seed=seed, prepared=tiny_task, out=tmp_path, runtime=run
+            )
+        )
+
+    vgg = tmp_path / "vgg.pth"
+    weighed = tiny_settings.model_copy(update={"vgg": vgg})
+    vgg.write_bytes(b"one")
+    one = train(weighed)
+    (tmp_path / "moved.pth").write_bytes(b"one")
+    assert train(tiny_settings.model_copy(update={"vgg": tmp_path / "moved.pth"})) == one  # no path
+    vgg.write_bytes(b"two")
+    ids = [train(), train(seed=1), train(threads=2), train(precision="bf16"), one, train(weighed)]
+    assert len(set(ids)) == len(ids)
+
+
+class Student:
+    """A student's training as a row's settings start it."""
+
+    def __init__(self, prepared, settings, teacher, out, identity):
+        self.ready = {"prepared": prepared, "teacher_settings": settings, "teacher": teacher, "out": out}
+        self.identity = identity
+
+    def __call__(self, method, *, options=None, plan=None, keys=((0, 2, 4, 7),)) -> str:
+        row = MethodSettings(method=method, options=options or {}, plan=PlanSettings(**(plan or {})))
+        return self.identity(
+            lambda: compress(
+                task="tiny",
+                row="student",
+                settings=row,
+                seed=0,
+                runtime=runtime(),
+                keys=lambda data: [list(k) for k in keys],
+                **self.ready,
+            )
+        )
+
+
+@pytest.fixture
+def student(tiny_task, tiny_settings, tiny_teacher, tmp_path, identity):
+    return Student(tiny_task, tiny_settings, tiny_teacher, tmp_path, identity)
+
+
+PLANS = {
+    "uniform": {},
+    "fast_vid2vid": {"kind": "keyframes"},
+    "shortcut": {"kind": "shortcut", "max_interval": 3},
+}
+OPTIONS = {"uniform": UniformOptions, "fast_vid2vid": FastOptions, "shortcut": ShortcutOptions}
+# Options whose values cannot be derived from their default; `train`, `vgg` and `i3d` are below or of files.
+GIVEN = {"cut": "high", "hidden": 8, "interval": 2, "decode": "raw", "gap_max": 3}
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        (m, n)
+        for m, options in OPTIONS.items()
+        for n in options.model_fields
+        if n not in ("train", "vgg", "i3d")
+    ],
+)
+def test_every_option_of_a_method_is_in_its_identity(student, method, name):
+    field = OPTIONS[method].model_fields[name]
+    value = GIVEN[name] if name in GIVEN else other(field, field.default)
+    plan = PLANS[method]
+    same, changed = student(method, plan=plan), student(method, plan=plan, options={name: value})
+    assert same == student(method, plan=plan) != changed
+
+
+def test_the_plan_and_the_key_frames_that_a_student_trains_for_are_in_it(student):
+    plan = PLANS["fast_vid2vid"]
+    ids = [
+        student("fast_vid2vid", plan=plan),
+        student("fast_vid2vid", plan={**plan, "window": 5}),
+        student("fast_vid2vid", plan={**plan, "max_gap": 4}),
+        student("fast_vid2vid", plan=plan, keys=[(0, 1, 5, 7)]),  # as another rule would choose them
+        student("fast_vid2vid", plan=plan, options={"train": {"iterations": 3}}),
+        student("shortcut", plan=PLANS["shortcut"]),
+        student("shortcut", plan={"kind": "shortcut", "max_interval": 4}),
+        student("uniform"),
+        student("uniform", plan={"kind": "keyframes"}),
+    ]
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_run_killed_under_another_plan_starts_afresh(
+    tiny_task, tiny_settings, tiny_teacher, tmp_path, monkeypatch, caplog
+):
+    """The state of the killed one is not taken, and one line says so; the bytes are those of a run alone."""
+
+    def go(out, interval):
+        compress(
+            task="tiny",
+            row="student",
+            settings=MethodSettings(
+                method="fast_vid2vid",
+                plan=PlanSettings(kind="keyframes", strategy="fixed", interval=interval),
+            ),
+            teacher_settings=tiny_settings,
+            seed=0,
+            prepared=tiny_task,
+            teacher=tiny_teacher,
+            out=out,
+            runtime=runtime(),
+            keys=lambda data: [list(range(0, 12, interval))],
+        )
+        return (out / "weights.safetensors").read_bytes(), json.loads((out / "translator.json").read_text())
+
+    step = vid2vid.Vid2VidTraining.step
+
+    def killed(self, index):
+        if index == 3:
+            raise KeyboardInterrupt
+        return step(self, index)
+
+    monkeypatch.setattr(vid2vid.Vid2VidTraining, "step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        go(tmp_path / "a", 2)
+    assert json.loads((tmp_path / "a" / "state" / "state.json").read_text())["done"] == 2
+    monkeypatch.setattr(vid2vid.Vid2VidTraining, "step", step)
+    again, alone = go(tmp_path / "a", 5), go(tmp_path / "b", 5)
+    assert again == alone and again[1]["provenance"]["gaps"] == {"5": 2}
+    lines = [r.message for r in caplog.records if "state.json" in r.message]
+    assert len(lines) == 1 and "other settings" in lines[0] and "from the beginning" in lines[0]
