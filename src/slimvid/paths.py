@@ -11,6 +11,7 @@ FAMILIES = ("cost", "latency", "quality")  # measures of one row, one file each
 TABLE1_CSV = Path("results/table1.csv")
 TABLE1_MD = Path("results/table1.md")
 REPORT = Path("results/report.html")
+DVC_INPUTS = Path("data/inputs")  # what each step reads, written down for DVC
 MEASURES = Path("results/measures")
 MLFLOW_RECORD = Path("results/mlflow/table1.json")
 COST_PUBLISHED = Path("results/cost/published.csv")

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from slimvid.section import Name, Section, Seed, Unique, UserPath
 
 Teacher = Literal["vid2vid", "recyclegan"]
+TASK_FILES = ("path", "path_target", "landmarks", "labels", "poses")  # keys of a task that name footage
 RANGES = ("train_frames", "val_frames", "test_frames")
 
 # Which keys of a task are read where a key has a value (None: any): others are refused. Keys of no row are

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from slimvid.config import load
+from slimvid.dvc_inputs import write_inputs
 from slimvid.errors import SlimvidError
 
 NOTHING_TO_DO = "Nothing to be done"
@@ -31,7 +33,9 @@ def sync(root: Path) -> str:
     for name in ("Snakefile", "dvc.yaml", ".dvc"):
         if not (root / name).exists():
             raise SlimvidError(f"{root / name}: missing; run `slimvid sync` in the project's folder")
-    made, versioned = _nothing_to_do(root), not _changes(root)
+    made = _nothing_to_do(root)
+    write_inputs(load(root / "config" / "demo.yaml"), root)  # a clone has no links to footage
+    versioned = not _changes(root)
     unknown = _unknown_files(root) if made else []
     if made and versioned and not unknown:
         return "DVC and Snakemake are in step already"

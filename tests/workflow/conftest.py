@@ -31,7 +31,8 @@ with SnakemakeApi(OutputSettings()) as api:
     workflow.dag(DAGSettings(targets={sys.argv[2]})).summary()
     jobs = workflow._workflow.dag.jobs
     found = [
-        {"rule": j.rule.name, "input": [*j.input], "output": [*j.output], "threads": j.threads} for j in jobs
+        {"rule": j.rule.name, "input": [*j.input], "output": [*j.output], "threads": j.threads,
+         "reads": getattr(j.params, "reads", None)} for j in jobs
     ]
 Path("jobs.json").write_text(json.dumps(found))
 """
@@ -86,10 +87,12 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": str(self.root / "src"), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+        own = {"PYTHONPATH": str(self.root / "src"), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+        own["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        return {**os.environ, **own}
 
     def jobs(self, *, cores: int, target: str = "results/table1.csv") -> list[dict[str, Any]]:
-        """The jobs of the table's DAG, or of another target's: rule, input, output, threads."""
+        """The jobs of the table's DAG, or of another target's: rule, input, output, threads, reads."""
         (self.root / "list_jobs.py").write_text(JOBS)
         self.run("list_jobs", str(cores), target)
         return json.loads((self.root / "jobs.json").read_text())

@@ -48,6 +48,34 @@ def test_a_changed_file_is_prepared_again(bare, tmp_path: Path) -> None:
     assert "Preparing my" in snakemake("--dry-run")
 
 
+def test_dvc_sees_footage_change(bare, copy_of, tmp_path: Path) -> None:
+    """With a config that has no section more than it must, and files that are never DVC's to move."""
+    project, frames = copy_of(bare), tmp_path / "frames"
+    noise = np.random.default_rng(0).integers(0, 256, (64, 120, 3)).astype(np.uint8)
+    for t in range(24):
+        write(frames / f"{t:04d}.png", cv2.GaussianBlur(noise, (0, 0), 3)[:, t : t + 96])
+    task = {"source": "video", "fps": 25, "height": 32, "width": 48, "path": str(frames)}
+    least = {"profile": "demo", "seeds": [0], "teacher": project.config["teacher"], "tasks": {"my": task}}
+    table = {"tasks": ["my"], "methods": ["original"]}
+    (project.root / "config" / "demo.yaml").write_text(yaml.safe_dump({**least, "table1": table}))
+    kept = {path.name: path.read_bytes() for path in frames.iterdir()}
+
+    def status() -> str:
+        return project.run("dvc", "status", "prepare@my").stdout
+
+    project.run("dvc", "repro", "prepare@my")
+    assert "up to date" in status()
+    write(frames / "0010.png", noise[:, :96])
+    assert "data/inputs/files/tasks/my/path" in status()
+    (frames / "0010.png").write_bytes(kept["0010.png"])
+    write(frames / "0024.png", noise[:, :96])
+    assert "data/inputs/files/tasks/my/path" in status()
+    (frames / "0024.png").unlink()
+    project.run("dvc", "repro", "--force", "--single-item", "inputs")
+    assert "up to date" in status()
+    assert {path.name: path.read_bytes() for path in frames.iterdir()} == kept
+
+
 def test_a_working_folder_with_braces_is_one_line(bare, tmp_path: Path) -> None:
     """Snakemake's own locks read them as wildcards."""
     config, here = str(bare.root / "config" / "demo.yaml"), str(tmp_path / "take{1}")

@@ -7,12 +7,12 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from slimvid import paths, sources
+from slimvid import paths, reads, sources
 from slimvid.config import validate
 from slimvid.data import inputs
 from slimvid.errors import SlimvidError
 from slimvid.files import sha256_json, write_json
-from slimvid.rows import row_files, training_modules
+from slimvid.rows import row_files
 from slimvid.section import files_of
 from slimvid.yaml_file import read_mapping
 
@@ -52,14 +52,6 @@ GPU = int(
 KEYFRAME_METHODS = [
     m for m, s in SETTINGS.methods.items() if s.plan.kind == "keyframes"
 ]
-EVALUATOR_FIELDS = (
-    "window",
-    "window_stride",
-    "segmenter_iterations",
-    "inception",
-    "i3d",
-    "fcn",
-)
 TABLE = SETTINGS.table1
 
 
@@ -86,16 +78,15 @@ def root(wildcards, output):
 
 
 def teacher_code(wildcards):
-    return code(f"teachers.{SETTINGS.tasks[wildcards.task].teacher}")
+    return code(wildcards.task, "original")
 
 
 def method_code(wildcards):
-    method = SETTINGS.methods[wildcards.method].method
-    return code(*training_modules(method, SETTINGS.tasks[wildcards.task].teacher))
+    return code(wildcards.task, wildcards.method)
 
 
-def code(*modules):
-    found = sources.training_sources(*modules)
+def code(task, row):
+    found = reads.code(SETTINGS, task, row)
     return [local(sources.display(path)) for path in found]
 
 
@@ -107,8 +98,7 @@ def footage(task):
 
 
 def task_reads(wildcards):
-    settings = SETTINGS.tasks[wildcards.task]
-    return {**settings.model_dump(mode="json"), **footage(wildcards.task)}
+    return {**reads.prepare(SETTINGS, wildcards.task), **footage(wildcards.task)}
 
 
 def weights(files):
@@ -117,22 +107,14 @@ def weights(files):
 
 
 def teacher_reads(wildcards):
-    """The teacher's settings. In fp32 no byte depends on how often a state is saved to resume from."""
-    settings = SETTINGS.teacher_settings(wildcards.task)
-    idle = {"save_every"} if settings.precision == "fp32" else set()
-    return {
-        **settings.model_dump(mode="json", exclude=idle),
-        **weights(files_of(settings)),
-    }
+    given = files_of(SETTINGS.teacher_settings(wildcards.task))
+    return {**reads.train_teacher(SETTINGS, wildcards.task), **weights(given)}
 
 
 def method_reads(wildcards):
-    own = SETTINGS.row(wildcards.task, wildcards.method)
-    return {
-        **own.model_dump(mode="json", exclude={"per", "teachers"}),
-        "teacher": teacher_reads(wildcards),
-        **weights(row_files(SETTINGS, wildcards.task, wildcards.method)),
-    }
+    row = (SETTINGS, wildcards.task, wildcards.method)
+    own = {**reads.compress(*row), "teacher": teacher_reads(wildcards)}
+    return {**own, **weights(row_files(*row))}
 
 
 def below_input(wildcards):
@@ -143,35 +125,19 @@ def below_input(wildcards):
 
 
 def plan_reads(wildcards):
-    plan = SETTINGS.plan_of(wildcards.task, wildcards.method)
-    read = {"kind", "strategy", "window", "max_gap", "interval"}
-    held = plan.interpolation == "hold"  # then the last frame need not be a key-frame
-    return {**plan.model_dump(include=read), "held": held}
+    return reads.select_keyframes(SETTINGS, wildcards.task, wildcards.method)
 
 
 def interpolation_reads(wildcards):
-    plan = SETTINGS.plan_of(wildcards.task, wildcards.method)
-    return plan.model_dump(include={"interpolation", "timing"})
-
-
-def measure_reads(*fields):
-    given = [getattr(SETTINGS.measure, name) for name in fields]
-    return {
-        **SETTINGS.measure.model_dump(mode="json", include=set(fields)),
-        **weights([file for file in given if isinstance(file, Path)]),
-    }
+    return reads.interpolate(SETTINGS, wildcards.task, wildcards.method)
 
 
 def latency_reads(wildcards):
-    """Rows of one table are timed alike: with as many threads, on the same device."""
-    fields = measure_reads("latency_frames", "latency_warmup")
-    return {**fields, "device": SETTINGS.device, "threads": SETTINGS.threads}
+    return reads.measure_latency(SETTINGS)
 
 
 def quality_reads(wildcards):
-    """The protocol's fields, and how many given frames it leaves out of a clip."""
-    given = SETTINGS.teacher_settings(wildcards.task).given
-    return {**measure_reads(*EVALUATOR_FIELDS, "bootstrap"), "skip_first": given}
+    return {**reads.measure_quality(SETTINGS, wildcards.task), **EVALUATOR_WEIGHTS}
 
 
 def keyframes_input(wildcards):
@@ -209,8 +175,7 @@ def table_name(wildcards):
 
 
 def strip_rows(wildcards):
-    rows = SETTINGS.rows_of(table_name(wildcards))
-    return [method for task, method in rows if task == wildcards.task]
+    return reads.strip(SETTINGS, table_name(wildcards), wildcards.task)
 
 
 def strip_frames(wildcards):
@@ -279,10 +244,9 @@ ROWS = [(*row, seed) for row in SETTINGS.rows_of("table1") for seed in SETTINGS.
 TABLE_MEASURES = [str(paths.measure(*row, f)) for row in ROWS for f in paths.FAMILIES]
 TABLE_STRIPS = [str(paths.strip(task)) for task in TABLE.tasks]
 TABLE_FRAMES = [frames_of(*row) for row in ROWS]
-TABLE_READS = {
-    "profile": SETTINGS.profile,
-    "tasks": list(TABLE.tasks),
-    "methods": list(TABLE.methods),
-    "seeds": list(SETTINGS.seeds),
-    "unequal": TABLE.unequal,
+TABLE_READS = reads.table(SETTINGS)
+EVALUATOR_WEIGHTS = weights(reads.measure_files(SETTINGS, *reads.EVALUATOR_FIELDS))
+EVALUATOR_READS = {
+    **reads.measure(SETTINGS, *reads.EVALUATOR_FIELDS),
+    **EVALUATOR_WEIGHTS,
 }

@@ -17,7 +17,7 @@ rule train_evaluator:
     params:
         config=config_file,
         root=root,
-        reads=measure_reads(*EVALUATOR_FIELDS),
+        reads=EVALUATOR_READS,
     message:
         "Training the evaluator of {wildcards.task}"
     shell:
@@ -44,7 +44,7 @@ rule measure_real:
     params:
         config=config_file,
         root=root,
-        reads=measure_reads(*EVALUATOR_FIELDS),
+        reads=EVALUATOR_READS,
     message:
         "Measuring the true test frames of {wildcards.task}"
     shell:

@@ -40,7 +40,7 @@ rule search:
         root=root,
         seed=SETTINGS.seeds[0],
         reads={
-            **measure_reads(*EVALUATOR_FIELDS),
+            **EVALUATOR_READS,
             **(SEARCH.model_dump(mode="json") if SEARCH else {}),
         },
     message:

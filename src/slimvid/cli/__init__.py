@@ -77,6 +77,15 @@ def machine() -> None:
 
 
 @app.command()
+def inputs() -> None:
+    """Write down for DVC what each step of config/demo.yaml reads, in data/inputs."""
+    from slimvid.config import load
+    from slimvid.dvc_inputs import write_inputs
+
+    write_inputs(load(Path("config/demo.yaml")), Path.cwd())
+
+
+@app.command()
 def sync() -> None:
     """Reconcile DVC and Snakemake after a direct run of one of them, or after `dvc pull`."""
     from slimvid.sync import sync as run
