@@ -133,6 +133,22 @@ def test_the_page_that_is_named_shows_the_current_rows_and_metrics_that_they_hav
     assert "metrics.`psnr`" in view["selectedColumns"]
 
 
+def test_runs_of_an_earlier_revision_stand_as_new_ones_do_or_are_superseded(run: Config, store: str) -> None:
+    """There the table's run had the role `parent`, and its rows were nested below it."""
+    track_table(run, paths.MLFLOW_RECORD, store=store)
+    record, client = read_json(paths.MLFLOW_RECORD), connect(store)
+    row = record["runs"]["my_faces/half/0"]
+    client.set_tag(record["table"], "slimvid.role", "parent")
+    client.set_tag(row, "mlflow.parentRunId", record["table"])
+    track_table(run, paths.MLFLOW_RECORD, store=store)
+    assert client.get_run(record["table"]).data.tags["slimvid.role"] == "table"
+    assert "mlflow.parentRunId" not in client.get_run(row).data.tags
+    client.set_tag(record["table"], "slimvid.role", "parent")
+    _write_measures("my_faces", "half", 21.0)
+    track_table(run, paths.MLFLOW_RECORD, store=store)
+    assert client.get_run(record["table"]).data.tags["slimvid.current"] == "false"
+
+
 def test_an_experiment_in_the_bin_is_brought_back(run: Config, store: str, caplog) -> None:
     track_table(run, paths.MLFLOW_RECORD, store=store)
     before = paths.MLFLOW_RECORD.read_bytes()

@@ -38,6 +38,7 @@ LINK = (
 )
 OTHERWISE = "check the file and its disk, and track again"
 NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}
+NESTED = "mlflow.parentRunId"  # MLflow's UI folds nested runs up
 PAGE = "workflowType=machine_learning&viewStateShareKey=slimvid"
 REMEDIES = {  # by a word of the database's message
     "locked": "another process holds it: wait until it is done, or stop it, and track again",
@@ -146,13 +147,22 @@ def page(experiment: str) -> str:
 def find_or_create(
     client: "MlflowClient", experiment: str, name: str, digest: str, tags: Mapping[str, str]
 ) -> tuple[str, bool]:
-    """The finished run of this digest, or a new one; and whether it is new."""
+    """The finished run of this digest, or a new one; and whether it is new.
+
+    One that is found is tagged as a new one would be, and stands beside its table as one would: an earlier
+    revision may have written it, below a run of its own kind.
+    """
     found = search(
         client, experiment, f"tags.`slimvid.digest` = '{digest}' and attributes.status = 'FINISHED'"
     )
     if found:
-        client.set_tag(found[0].info.run_id, "slimvid.current", "true")
-        return found[0].info.run_id, False
+        known, run_id = found[0].data.tags, found[0].info.run_id
+        for key, value in {**tags, "slimvid.current": "true"}.items():
+            if known.get(key) != value:
+                client.set_tag(run_id, key, value)
+        if NESTED in known:
+            client.delete_tag(run_id, NESTED)
+        return run_id, False
     own = {"slimvid.digest": digest, "slimvid.current": "true", "mlflow.source.git.commit": code_revision()}
     run = client.create_run(experiment, run_name=name, tags={**tags, **own})
     return run.info.run_id, True

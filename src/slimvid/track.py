@@ -119,8 +119,8 @@ def tracked_measures(config: Config, table: str = MAIN, *, store: str = STORE) -
     """
     with store_errors(store):
         client = connect(store)
-        current = _filter(config, table, "row") + " and tags.`slimvid.current` = 'true'"
-        runs = search(client, experiment_id(client), current)
+        rows = _current(config, table, **{"slimvid.role": "row"})
+        runs = search(client, experiment_id(client), rows)
     found = {(r.data.tags["task"], r.data.tags["method"], int(r.data.tags["seed"])): r for r in runs}
     measures = {}
     for task, method in config.rows_of(table):
@@ -206,19 +206,19 @@ def _tags(config: Config, table: str, role: str) -> dict[str, str]:
     return {"slimvid.table": table, "slimvid.profile": config.profile, "slimvid.role": role}
 
 
-def _filter(config: Config, table: str, role: str) -> str:
-    return " and ".join(f"tags.`{name}` = '{value}'" for name, value in _tags(config, table, role).items())
+def _current(config: Config, table: str, **more: str) -> str:
+    """MLflow's filter for the current runs of a table."""
+    tags = {"slimvid.table": table, "slimvid.profile": config.profile, "slimvid.current": "true", **more}
+    return " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
 
 
 def _supersede(
     client: "MlflowClient", experiment: str, config: Config, table: str, *, keep: set[str]
 ) -> None:
-    """Take the mark ``current`` from all other runs of this table."""
-    for role in ("table", "row"):
-        current = _filter(config, table, role) + " and tags.`slimvid.current` = 'true'"
-        for run in search(client, experiment, current):
-            if run.info.run_id not in keep:
-                client.set_tag(run.info.run_id, "slimvid.current", "false")
+    """Take the mark ``current`` from all other runs of this table, whatever they were to it."""
+    for run in search(client, experiment, _current(config, table)):
+        if run.info.run_id not in keep:
+            client.set_tag(run.info.run_id, "slimvid.current", "false")
 
 
 def _track_row(client: "MlflowClient", experiment: str, config: Config, row: Row) -> str:
