@@ -72,6 +72,32 @@ def generator_spec(settings: TeacherSettings, condition: ConditionSpec, **change
     }
 
 
+def check_task(
+    settings: TeacherSettings, condition: ConditionSpec, height: int, width: int, *, longest: int
+) -> None:
+    """Refuse what cannot be trained on frames of that size and clips of at most ``longest`` frames.
+
+    Raises:
+        SlimvidError: names the setting and the remedy.
+    """
+    if settings.foreground and not condition.foreground:
+        raise SlimvidError(
+            "foreground is on, but the task names no foreground classes; set the task's `foreground`, or "
+            "switch it off"
+        )
+    needed = settings.given + sequence_length(
+        settings.iterations - 1,
+        start=settings.sequence,
+        longest=settings.sequence_max,
+        doubles_every=settings.sequence_doubles_every,
+    )
+    if needed > longest:
+        raise SlimvidError(
+            f"sequences grow to {needed} frames, but clips have at most {longest}; lower `sequence` or "
+            "`sequence_max`, or raise the task's `clip_frames`"
+        )
+
+
 class Vid2VidTraining:
     """Networks, optimisers and the step of one training."""
 
@@ -257,11 +283,11 @@ def fit(
 
     An interrupted run goes on from its last state; the state is deleted once the artifact is whole.
     """
-    if settings.foreground and not data.meta.condition.foreground:
-        raise SlimvidError(
-            f"{task}: teacher.foreground is on, but the task names no foreground classes; set tasks.{task}."
-            "foreground, or switch it off"
-        )
+    longest = max(clip.length for clip in data.clips("train"))
+    try:
+        check_task(settings, data.meta.condition, data.meta.height, data.meta.width, longest=longest)
+    except SlimvidError as error:
+        raise SlimvidError(f"{task}: {error}") from None
     seed_weights(seed)
     training = Vid2VidTraining(
         generator=build(dict(spec)),
