@@ -130,7 +130,7 @@ def test_other_first_frames_train(first, tiny_task, tiny_settings, cpu, tmp_path
 
 def test_foreground_without_classes_is_refused(tiny_task, tiny_settings, cpu, tmp_path):
     settings = tiny_settings.model_copy(update={"foreground": True})
-    with pytest.raises(SlimvidError, match="tiny: foreground is on, .*set the task's `foreground`"):
+    with pytest.raises(SlimvidError, match=r"tiny: foreground is on, .*set the task's `foreground`"):
         train(task="tiny", settings=settings, seed=0, prepared=tiny_task, out=tmp_path, runtime=cpu)
 
 
