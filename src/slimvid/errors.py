@@ -23,6 +23,7 @@ _REMEDIES = {
     errno.ENFILE: "too many files are open on this machine: close some programs",
     errno.EIO: "the disk or network drive fails: check it",
     errno.ESTALE: "the network drive fails: check it",
+    errno.ENOLCK: "its disk takes no file locks: work on another",
     errno.EBUSY: "another program uses it: wait for it",
     errno.ETXTBSY: "another program uses it: wait for it",
 }

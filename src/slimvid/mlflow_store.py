@@ -1,5 +1,6 @@
 """MLflow's store: opened by one process at a time; our experiment, and runs found again by their digest."""
 
+import errno
 import json
 import logging
 import os
@@ -31,14 +32,22 @@ VIEW = {  # the experiment's own tags
         }
     ),
 }
-OTHERWISE = "`mlflow db upgrade` brings an old store up to date; if it is none, name another or move it away"
+LINK = (
+    "its disk takes no file locks (Lustre, NFS) or fails: move it to a local disk, make {name} a symbolic "
+    "link to it there, and track again"
+)
+OTHERWISE = "check the file and its disk, and track again"
+NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}
 PAGE = "workflowType=machine_learning&viewStateShareKey=slimvid"
 REMEDIES = {  # by a word of the database's message
     "locked": "another process holds it: wait until it is done, or stop it, and track again",
     "readonly": "permit writing to it and to its folder, and track again",
     "unable to open": "permit reading and writing in its folder, and track again",
     "disk is full": "free some space and track again",
-    "out of date": "run `mlflow db upgrade` on it and track again",
+    "locking protocol": LINK,
+    "disk i/o error": LINK,
+    "out-of-date": "run `mlflow db upgrade` on it, or update MLflow if a newer one made it, and track again",
+    "not a database": "if it is none, move it away and track again",
 }
 
 log = logging.getLogger("slimvid")
@@ -46,15 +55,23 @@ log = logging.getLogger("slimvid")
 
 @contextmanager
 def alone(store: str) -> Iterator[None]:
-    """Wait until no other process tracks into a sqlite store: rules of two tables may run side by side."""
+    """Wait until no other process tracks into a sqlite store: rules of two tables may run side by side.
+
+    A disk without file locks is no reason to stop: whether SQLite can use it is SQLite's to say.
+    """
     import fcntl
 
-    path = Path(f"{store.removeprefix('sqlite:///')}.lock")
-    if not store.startswith("sqlite:///") or not path.parent.is_dir():
+    file = Path(store.removeprefix("sqlite:///")).resolve()  # it may be a link to a disk that takes locks
+    if not store.startswith("sqlite:///") or not file.parent.is_dir():
         yield
         return
-    with path.open("wb") as lock:  # stays: who deletes it takes it from those who wait
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with Path(f"{file}.lock").open("wb") as lock:  # stays: who deletes it takes it from those who wait
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            log.warning("%s: its disk takes no file locks; do not track two tables at once", file)
         yield
 
 
@@ -63,8 +80,8 @@ def store_errors(store: str) -> Iterator[None]:
     """Turn what the store refuses into one line with the remedy that fits; nothing recorded is given up.
 
     Raises:
-        SlimvidError: the store is held by another process, cannot be written, was made by a newer MLflow, or
-            is none.
+        SlimvidError: the store is held by another process, cannot be written or locked, was made by another
+            version of MLflow, or is none.
     """
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -74,6 +91,7 @@ def store_errors(store: str) -> Iterator[None]:
     except (MlflowException, SQLAlchemyError) as error:
         reason = str(error).splitlines()[0]
         remedy = next((what for word, what in REMEDIES.items() if word in str(error).lower()), OTHERWISE)
+        remedy = remedy.format(name=store.removeprefix("sqlite:///"))
         raise SlimvidError(f"{store}: cannot be used ({reason}); {remedy}") from None
 
 
