@@ -181,6 +181,13 @@ class Config(Section):
         """The row whose artifact a method starts from: the original unless it says ``over``."""
         return self.methods[method].over or "original"
 
+    def trained(self, method: str) -> list[str]:
+        """The rows whose trainings made this one, itself first; without the original, which is everybody's."""
+        chain = [method]
+        while chain[-1] != "original" and (below := self.teacher_row(chain[-1])) != "original":
+            chain.append(below)
+        return chain
+
     def teacher_settings(self, task: str) -> AnyTeacher:
         """The settings of a task's teacher: the section of its kind under the task's own keys."""
         kind = self.tasks[task].teacher

@@ -146,6 +146,17 @@ def below_input(wildcards):
     return [str(path) for path in files.values()]
 
 
+def trained_files(name):
+    """What the trainings of a row, and of the students that it is put over, left."""
+
+    def found(wildcards):
+        rows = SETTINGS.trained(wildcards.method)
+        made = [(wildcards.task, row, wildcards.seed) for row in rows]
+        return [str(paths.training_files(*row)[name]) for row in made]
+
+    return found
+
+
 def plan_reads(wildcards):
     plan = SETTINGS.plan_of(wildcards.task, wildcards.method)
     read = {"kind", "strategy", "window", "max_gap", "interval"}
