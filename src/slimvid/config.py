@@ -182,7 +182,7 @@ class Config(Section):
         return self.methods[method].over or "original"
 
     def trained(self, method: str) -> list[str]:
-        """The rows whose trainings made this one, itself first; without the original, which is everybody's."""
+        """The rows whose trainings made this one, itself first; without the original, which all share."""
         chain = [method]
         while chain[-1] != "original" and (below := self.teacher_row(chain[-1])) != "original":
             chain.append(below)
