@@ -9,6 +9,7 @@ from toy_footage import (
     every_split,
     moving,
     task_settings,
+    turn_picture,
     write_picture,
 )
 
@@ -116,6 +117,10 @@ CITY_FINE = "gtFine/train/aachen/aachen_000001_000003_gtFine"
         (
             lambda r: write_picture(r / f"{CITY_FINE}_labelIds.png", label_map(0)[:-1]),
             "labelIds.png: is 64x47",
+        ),
+        (
+            lambda r: [turn_picture(f) for f in r.glob("*/train/aachen/aachen_000001_000003_*.png")],
+            "aachen_000001_000003_leftImg8bit.png: is 48x64, its frame or sequence 64x48",
         ),
         (lambda r: write_picture(r / f"{CITY_FINE}_labelIds.png", label_map(0) + 50), "holds id 76"),
         (lambda r: write_picture(r / f"{CITY_FINE}_labelIds.png", FRAMES[0]), "colour picture"),
