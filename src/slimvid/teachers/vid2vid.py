@@ -35,7 +35,7 @@ from slimvid.teachers.sequences import Batch, chain, sample, sequence_length
 
 
 class Pace(NamedTuple):
-    """Sequences of a step: every ``gap``-th frame, at most ``most`` of them (none: the settings' length)."""
+    """Sequences of a step: key-frames at ``gap``, at most ``most`` frames (none: the settings' length)."""
 
     gap: int = 1
     most: int | None = None
@@ -138,7 +138,8 @@ class Vid2VidTraining:
             index, start=s.sequence, longest=s.sequence_max, doubles_every=s.sequence_doubles_every
         )
         length = length if most is None else min(length, most)
-        batch = sample(self.data, rng, batch=s.batch, length=length, gap=gap, device=self.runtime.device)
+        how = {"length": length, "gap": gap, "given": s.given, "device": self.runtime.device}
+        batch = sample(self.data, rng, batch=s.batch, **how)
         if self.distiller is not None:
             self.distiller.begin(batch, index=index)
         rollout = self.modules["generator"].rollout(first=s.first)
