@@ -154,6 +154,20 @@ def _frame_maps(settings: TaskSettings, pictures: SteadyPictures, item: Item) ->
 
 
 def _plates(labels: np.ndarray, path: Path) -> np.ndarray:
+    """Label ids 0..34 of a map, 34 for plates.
+
+    Training ids are 0..18: road 0, building 2. As label ids these are unlabelled and the border that
+    rectification leaves, and no street shows them without any id from 19 on (vegetation, sky, cars, people).
+
+    Raises:
+        SlimvidError: other ids, or training ids.
+    """
+    counts = np.bincount(labels.ravel(), minlength=VOID + 1)
+    if not counts[19:VOID].any() and min(counts[0], counts[2]) > labels.size / 100:
+        raise SlimvidError(
+            f"{path}: holds trainIds (0..18), it seems: ids 0 and 2 are frequent, and none is from 19 to 33; "
+            "give the labelIds files"
+        )
     labels = np.where(labels == VOID, PLATE, labels).astype(np.uint8)
     if labels.max() > PLATE:
         raise SlimvidError(
