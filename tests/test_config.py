@@ -7,6 +7,7 @@ import yaml
 
 from slimvid import config
 from slimvid.errors import SlimvidError
+from slimvid.rows import head
 
 FOLDER = Path(__file__).resolve().parent.parent / "config"
 
@@ -388,3 +389,28 @@ def test_every_key_of_a_task_is_in_the_table_or_read_by_all():
 def test_a_key_of_another_plan_is_refused(plan, message, tmp_path):
     with pytest.raises(SlimvidError, match=f"field methods.x.plan: {message}"):
         changed(tmp_path, {"methods": {"x": {"method": "uniform", "plan": plan}}})
+
+
+def test_the_trainings_that_made_a_row_are_its_own_and_those_below_but_the_originals() -> None:
+    demo = config.load(FOLDER / "demo.yaml")
+    assert demo.trained("shortcut_adaptive") == ["shortcut_adaptive", "shortcut"]
+    assert demo.trained("shortcut_on_uniform") == ["shortcut_on_uniform", "uniform"]
+    assert demo.trained("held") == ["held"] and demo.trained("original") == ["original"]
+
+
+def test_tables_at_the_papers_sizes_say_why_their_schedules_differ() -> None:
+    paper = config.load(FOLDER / "paper.yaml")
+    for name, table in paper.tables.items():
+        for task in table.tasks:
+            found = {
+                _schedule(paper, task, m) for m in table.methods if m != "original" and paper.applies(task, m)
+            }
+            assert len(found - {None}) < 2 or table.unequal, (name, task)
+
+
+def _schedule(paper, task: str, method: str):
+    row = paper.row(task, method)
+    if not head(row.method).TRAIN:
+        return None
+    merged = {**paper.teacher_settings(task).model_dump(), **row.options.get("train", {})}
+    return merged["iterations"], merged["batch"]

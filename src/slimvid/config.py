@@ -6,6 +6,8 @@ result.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +181,13 @@ class Config(Section):
         """The row whose artifact a method starts from: the original unless it says ``over``."""
         return self.methods[method].over or "original"
 
+    def trained(self, method: str) -> list[str]:
+        """The rows whose trainings made this one, itself first; without the original, which all share."""
+        chain = [method]
+        while chain[-1] != "original" and (below := self.teacher_row(chain[-1])) != "original":
+            chain.append(below)
+        return chain
+
     def teacher_settings(self, task: str) -> AnyTeacher:
         """The settings of a task's teacher: the section of its kind under the task's own keys."""
         kind = self.tasks[task].teacher
@@ -211,20 +220,29 @@ def validate(document: dict, *, origin: str) -> Config:
     Raises:
         SlimvidError: names the file and the first field that does not fit.
     """
-    try:
-        config = Config.model_validate(document)
+    with located(document, origin=origin):
+        try:
+            config = Config.model_validate(document)
+        except ValidationError as error:
+            more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+            raise SlimvidError(first_fault(error) + more) from None
         check_rows(config)
         return config
-    except ValidationError as error:
-        fault = first_fault(error)
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+
+
+@contextmanager
+def located(document: dict, *, origin: str) -> Iterator[None]:
+    """Name the files and the field as the user wrote it in errors that begin with a field's path."""
+    try:
+        yield
     except SlimvidError as error:
-        fault, more = str(error), ""
-    variants = document.get("variants")
+        fault, variants = str(error), document.get("variants")
+    else:
+        return
     if isinstance(variants, dict):  # they became rows; the user looks for them where they were written
         named = lambda m: f"{'variants' if m[1] in variants else 'methods'}.{m[1]}"  # noqa: E731
         fault = re.sub(r"^methods\.(\w+)", named, fault)
-    raise SlimvidError(f"{origin}: field {fault}{more}")
+    raise SlimvidError(f"{origin}: field {fault}")
 
 
 def load(*paths: Path | str) -> Config:

@@ -6,7 +6,8 @@ for the arguments: ``prepared("{task}")``.
 
 from pathlib import Path
 
-BUDGET = "training.json"  # what a training spent; lies beside the artifact, whose bytes do not depend on it
+BUDGET = "training.json"  # what a training learned from, beside the artifact; the same in every run
+CLOCK = "clock.json"  # the seconds that it took, which are not
 FAMILIES = ("cost", "latency", "quality")  # measures of one row, one file each
 TABLE1_CSV = Path("results/table1.csv")
 TABLE1_MD = Path("results/table1.md")
@@ -63,9 +64,9 @@ def artifact_files(task: str, method: str, seed: int | str) -> dict[str, Path]:
 
 
 def training_files(task: str, method: str, seed: int | str) -> dict[str, Path]:
-    """What a training leaves: the translator, its loss curves, and what it spent."""
+    """What a training leaves: the translator, its loss curves, what it learned from and how long it took."""
     folder = checkpoint(task, method, seed)
-    own = {"curves": folder / "curves.parquet", "budget": folder / BUDGET}
+    own = {"curves": folder / "curves.parquet", "budget": folder / BUDGET, "clock": folder / CLOCK}
     return {**artifact_files(task, method, seed), **own}
 
 

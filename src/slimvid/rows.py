@@ -35,9 +35,17 @@ def head(method: str) -> ModuleType:
     """The head of a method.
 
     Raises:
-        SlimvidError: there is no such method; names those that there are.
+        SlimvidError: there is no such method (names those that there are), or it has no head.
     """
-    return import_module(f"slimvid.{method_module(method)}_options")
+    module = f"slimvid.{method_module(method)}_options"
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise SlimvidError(
+            f"{module} is missing: a method is two files, and its head says what a row of it may say"
+        ) from None
 
 
 def training_modules(method: str, teacher: str) -> list[str]:
@@ -99,8 +107,8 @@ def _check_options(config: "Config", task: str, row: str, own: ModuleType) -> No
     _fits(config, task, row, "options.train", type(settings), {**settings.model_dump(), **changes})
     unread = next((key for key in changes if key not in own.TRAIN), None)
     if unread is not None:
-        place = _place(config, task, row, f"options.train.{unread}")
-        raise SlimvidError(f"{place}: method {config.methods[row].method} does not read it; leave it out")
+        field = place(config, task, row, f"options.train.{unread}")
+        raise SlimvidError(f"{field}: method {config.methods[row].method} does not read it; leave it out")
 
 
 def _check_plan(config: "Config", task: str, row: str, own: ModuleType) -> None:
@@ -124,10 +132,10 @@ def _fits(config: "Config", task: str, row: str, key: str, model: type[T], docum
         return model.model_validate(document)
     except ValidationError as error:
         path, _, what = first_fault(error, field=key).partition(": ")
-        raise SlimvidError(f"{_place(config, task, row, path)}: {what}") from None
+        raise SlimvidError(f"{place(config, task, row, path)}: {what}") from None
 
 
-def _place(config: "Config", task: str, row: str, path: str) -> str:
+def place(config: "Config", task: str, row: str, path: str) -> str:
     """Where a row's key stands in the config: below ``per`` where that changes it."""
     for changed in (task, config.tasks[task].teacher):
         there: Any = {key: changes.model_dump() for key, changes in config.methods[row].per.items()}

@@ -1,6 +1,7 @@
-"""Reading a YAML or JSON file as one mapping, in which nothing is dropped in silence."""
+"""Reading a YAML or JSON file as one mapping, in which nothing is dropped or changed in silence."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,19 +9,24 @@ import yaml
 
 from slimvid.errors import SlimvidError
 
+# What YAML 1.1 takes for a number in another base than its writer: 0040 is 32 and 1:30 is 90.
+_OCTAL, _BASE_60 = re.compile(r"[-+]?0[0-9_]+"), re.compile(r"[^:]+(:[^:]+)+")
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
 
 def read_mapping(path: Path) -> dict[str, Any]:
     """The document of a file; JSON where its name ends so (YAML 1.1 reads 1e-05 as a string).
 
     Raises:
-        SlimvidError: missing, unreadable, neither YAML nor JSON, a key given twice, or no mapping.
+        SlimvidError: missing, unreadable, neither YAML nor JSON, a key given twice, a number with leading
+            zeros or colons, or no mapping.
     """
     try:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".json":
             document = json.loads(text, object_pairs_hook=_unlike_keys)
         else:
-            document = _parse(text)
+            document = _parse(text, path)
     except FileNotFoundError:
         raise SlimvidError(f"{path}: no such config file; see config/ for the three profiles") from None
     except OSError as error:
@@ -32,31 +38,49 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return document
 
 
-def _parse(text: str) -> Any:
+def _parse(text: str, path: Path) -> Any:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
     try:
         root = loader.get_single_node()
         if root is None:
             return None
-        _check_keys(root, seen=set())
+        _check(root, path, seen=set())
         return loader.construct_document(root)
     finally:
         loader.dispose()
 
 
-def _check_keys(node: yaml.Node, seen: set[int]) -> None:
-    """Refuse a key given twice: YAML forbids it, PyYAML keeps the last one."""
-    if id(node) in seen or isinstance(node, yaml.ScalarNode):
+def _check(node: yaml.Node, path: Path, seen: set[int]) -> None:
+    """Refuse a key given twice, of which PyYAML keeps the last, and numbers that are not what they seem."""
+    if id(node) in seen:
         return
     seen.add(id(node))  # an anchor's node comes again with every alias
+    if isinstance(node, yaml.ScalarNode):
+        _check_number(node, path)
+        return
     keys = []
     for item in node.value:
         if isinstance(node, yaml.MappingNode):
             key, item = item
+            _check(key, path, seen)
             if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in keys:
                 raise ValueError(f"line {key.start_mark.line + 1}: key {key.value!r} is given twice")
             keys.append((key.tag, key.value))
-        _check_keys(item, seen)
+        _check(item, path, seen)
+
+
+def _check_number(node: yaml.ScalarNode, path: Path) -> None:
+    text = node.value
+    if node.tag not in _NUMBERS:
+        return
+    if _OCTAL.fullmatch(text):
+        what, remedy = "an octal number", "write it without leading zeros"
+    elif _BASE_60.fullmatch(text):
+        what, remedy = "a number in base 60", "write it as a plain number"
+    else:
+        return
+    where = f"{path}: line {node.start_mark.line + 1}"
+    raise SlimvidError(f"{where}: {text} would be read as {what}; {remedy}, or in quotes if it is text")
 
 
 def _unlike_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -126,22 +126,23 @@ def given_first(tiny_task, tiny_settings, cpu, tmp_path):
     return tmp_path / "real"
 
 
-@pytest.mark.parametrize("gap", [1, 2])
+@pytest.mark.parametrize("gap", [1, 3])
 def test_a_given_start_is_the_sequences_own(given_first, tiny_task, cpu, gap):
     """The teacher starts from true frames at the sequence's start, wherever in the clip that is."""
     import slimvid
 
     data = PreparedTask(tiny_task)
-    batch = sample(data, np.random.default_rng(3), batch=2, length=4, gap=gap)
+    batch = sample(data, np.random.default_rng(3), batch=2, length=4, gap=gap, given=2)
     frames = FrozenTeacher(given_first, data, cpu).frames(batch)
     assert torch.equal(frames[:, :2], batch.frames[:, :2])
     name, indices = batch.places[0]
+    assert [i - indices[0] for i in indices] == ([0, 1, 2, 3] if gap == 1 else [0, 1, 3, 6])
     every = range(indices[0], indices[-1] + 1)
     first = [data.frame("train", name, i) for i in every[:2]]
     conditions = [data.condition("train", name, i) for i in every]
     stream = list(slimvid.load(given_first, device="cpu").draw(conditions, first_frames=first))
     ours = ((frames[0, 2:] + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
-    assert indices[0] > 0 and np.array_equal(ours, np.stack(stream[::gap][2:]))
+    assert indices[0] > 0 and np.array_equal(ours, np.stack([stream[i - indices[0]] for i in indices[2:]]))
 
 
 def test_the_student_is_trained_at_the_gaps_that_its_plan_meets(tiny_task, tiny_settings):
@@ -149,7 +150,7 @@ def test_the_student_is_trained_at_the_gaps_that_its_plan_meets(tiny_task, tiny_
     job = SimpleNamespace(task="tiny", row="fast", keys=lambda data: [[0, 3, 4, 11], [0, 11]])
     gaps = plan_gaps(job, Options(), tiny_settings, data)
     assert sorted(gaps) == [1, 3, 7, 11]  # the longest training clip has 12 frames
-    pace = part_time(gaps, longest=12, from_step=5)
+    pace = part_time(gaps, longest=12, given=0, from_step=5)
     assert pace(4, rng) == (1, None)
     assert {pace(5, rng) for _ in range(60)} == {(3, 4), (1, None), (7, 2), (11, 2)}
     assert plan_gaps(job, Options(gap_max=3), tiny_settings, data).tolist() == [2, 3]

@@ -11,6 +11,7 @@ from slimvid.compress import compress
 from slimvid.data.store import FrameArchive, PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.infer.translate import translate
+from slimvid.measure.budget import training_budget, training_clock
 from slimvid.nets import build
 from slimvid.nets.shortcut_net import shortcut_spec
 from slimvid.settings import MethodSettings
@@ -36,7 +37,8 @@ def block(tiny_teacher, tiny_task, tmp_path):
         state=net.state_dict(),
     )
     (tmp_path / "block" / "curves.parquet").write_bytes(b"curves")
-    (tmp_path / "block" / "training.json").write_text('{"updates": 7}')
+    (tmp_path / "block" / "training.json").write_text('{"updates": 7, "samples": 14}')
+    (tmp_path / "block" / "clock.json").write_text('{"cpu_seconds": 3.5, "wall_seconds": 4}')
     return tmp_path / "block"
 
 
@@ -68,6 +70,14 @@ def test_the_network_stays_and_the_plan_changes(block, replan):
     assert document["provenance"]["seed"] == 4
     assert (path / "weights.safetensors").read_bytes() == (block / "weights.safetensors").read_bytes()
     assert (path / "curves.parquet").read_bytes() == b"curves"
+
+
+def test_what_it_cost_to_train_is_what_the_row_below_cost(block, replan):
+    """Its own training is none; a table adds up what a row and the students below it had."""
+    path = replan(kind="shortcut", max_interval=2)
+    assert training_budget([path]) == {"training_updates": 0, "training_samples": 0}
+    assert training_budget([path, block]) == {"training_updates": 7, "training_samples": 14}
+    assert training_clock([path, block]) == {"training_cpu_seconds": 3.5}
 
 
 def test_it_is_walked_by_the_new_plan_and_says_which_frames_were_full(replan, tiny_task, tmp_path):

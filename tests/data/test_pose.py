@@ -11,6 +11,7 @@ from toy_footage import (
     moving,
     openpose_document,
     task_settings,
+    turn_picture,
     write_picture,
     write_text,
 )
@@ -56,6 +57,10 @@ def test_pose_layout_is_scaled_by_height_and_cropped(tmp_path):
         (
             lambda r: write_picture(r / "pose_maps-densepose/s0/frame000002.png", FRAMES[0][:, :60]),
             "pose_maps-densepose/s0/frame000002.png: is 60x48",
+        ),
+        (
+            lambda r: [turn_picture(f) for f in r.glob("*/s0/frame000002.png")],
+            "images/s0/frame000002.png: is 48x64, its frame or sequence 64x48",
         ),
         (
             lambda r: write_text(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy_footage import every_split, moving, task_settings, write_picture
+from toy_footage import every_split, moving, task_settings, turn_picture, write_picture
 
 from slimvid.data import cityscapes, viper
 from slimvid.data.palette import paint
@@ -127,6 +127,32 @@ def test_a_strange_colour_is_named(tmp_path):
     write_picture(root / "train/cls/000/000_00002.png", picture)
     with pytest.raises(SlimvidError, match=r"000_00002\.png: colour \(1, 2, 3\) is no Viper class"):
         every_split(viper, settings(root))
+
+
+@pytest.mark.parametrize("translation", ["game2label", "label2game", "game2camera"])
+def test_a_frame_of_another_shape_is_named(tmp_path, translation):
+    own = {}
+    if translation == "game2camera":
+        own = {"path_target": city(tmp_path / "city"), "teacher": "recyclegan"}
+    root = game(tmp_path / "viper")
+    for file in root.glob("train/*/001/001_00003.png"):
+        turn_picture(file)
+    with pytest.raises(SlimvidError, match=r"img/001/001_00003\.png: is 48x64, its frame or sequence 64x48"):
+        every_split(viper, settings(root, translation, **own))
+
+
+def test_so_is_one_of_the_other_domain(tmp_path):
+    own = {"path_target": city(tmp_path / "city"), "teacher": "recyclegan"}
+    turn_picture(tmp_path / "city/leftImg8bit_sequence/train/aachen/aachen_000001_000002_leftImg8bit.png")
+    with pytest.raises(SlimvidError, match=r"aachen_000001_000002_leftImg8bit\.png: is 48x64"):
+        every_split(viper, settings(game(tmp_path / "viper"), "game2camera", **own))
+
+
+def test_sequences_may_differ_in_shape(tmp_path):
+    root = game(tmp_path)
+    for file in root.glob("train/*/001/*.png"):
+        turn_picture(file)
+    assert len(every_split(viper, settings(root))["train"]) == 2
 
 
 def test_missing_folders_are_named(tmp_path):

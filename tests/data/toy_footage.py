@@ -76,3 +76,9 @@ def task_settings(source: str, path: Path, **over) -> TaskSettings:
 def every_split(module, task: TaskSettings) -> dict[str, list]:
     """All clips of a source module, its splits read to the end."""
     return {split: list(found) for split, found in module.clips(task).items()}
+
+
+def turn_picture(path: Path) -> None:
+    """Turn a stored picture or map by a quarter."""
+    stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    cv2.imwrite(str(path), np.ascontiguousarray(np.rot90(stored)))

@@ -18,7 +18,8 @@ def test_document_states_its_protocol(tiny_teacher, tiny_task, tmp_path):
     assert protocol["device"] == "cpu" and protocol["precision"] == "fp32" and protocol["threads"] == 1
     assert (protocol["height"], protocol["width"], protocol["batch"]) == (32, 32, 1)
     assert protocol["network_frames"] == 10 and protocol["end_to_end_frames"] == 20  # whole clips of 10
-    assert set(document["values"]) == {"fps", "fps_network", "latency_ms_p50", "latency_ms_p99"}
+    timed = {"fps", "fps_network", "latency_ms_p50", "latency_ms_p99"}
+    assert set(document["values"]) == {*timed, "training_cpu_seconds"}
     assert all(value > 0 for value in document["values"].values())
     assert document["values"]["latency_ms_p50"] <= document["values"]["latency_ms_p99"]
 

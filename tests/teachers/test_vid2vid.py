@@ -10,9 +10,10 @@ import torch
 from slimvid import nets
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
+from slimvid.infer.translator import with_given
 from slimvid.nets.vid2vid import Output
 from slimvid.teachers import loop
-from slimvid.teachers.sequences import chain, sample, sequence_length
+from slimvid.teachers.sequences import chain, most_frames, offsets, sample, sequence_length
 from slimvid.teachers.vid2vid import Vid2VidTraining, generator_spec, train
 
 
@@ -130,7 +131,7 @@ def test_other_first_frames_train(first, tiny_task, tiny_settings, cpu, tmp_path
 
 def test_foreground_without_classes_is_refused(tiny_task, tiny_settings, cpu, tmp_path):
     settings = tiny_settings.model_copy(update={"foreground": True})
-    with pytest.raises(SlimvidError, match=r"tasks\.tiny\.foreground"):
+    with pytest.raises(SlimvidError, match=r"tiny: foreground is on, .*set the task's `foreground`"):
         train(task="tiny", settings=settings, seed=0, prepared=tiny_task, out=tmp_path, runtime=cpu)
 
 
@@ -146,11 +147,29 @@ def test_sequences_keep_to_their_clip_and_gap(tiny_task):
     data = PreparedTask(tiny_task)
     batch = sample(data, np.random.default_rng(2), batch=4, length=3, gap=4)
     for (name, indices), frames in zip(batch.places, batch.frames, strict=True):
-        assert len(indices) == 3 and indices.step == 4 and indices[-1] < 12
+        assert np.diff(indices).tolist() == [4, 4] and indices[-1] < 12
         expected = torch.tensor(data.frame("train", name, indices[1])).permute(2, 0, 1) / 127.5 - 1
         assert torch.allclose(frames[1], expected, atol=1e-6)
     with pytest.raises(SlimvidError, match="no training clip has 13 frames"):
         sample(data, np.random.default_rng(2), batch=1, length=4, gap=4)
+
+
+@pytest.mark.parametrize(
+    ("gap", "given", "wanted"),
+    [
+        (1, 0, [0, 1, 2, 3, 4]),
+        (3, 0, [0, 3, 6, 9, 12]),
+        (1, 2, [0, 1, 2, 3, 4]),
+        (2, 2, [0, 1, 2, 4, 6]),  # given frames follow one another, as at inference, whatever the gap
+        (5, 2, [0, 1, 5, 10, 15]),
+        (2, 3, [0, 1, 2, 4, 6]),
+    ],
+)
+def test_a_sequence_lies_where_its_plan_would_meet_it(gap, given, wanted):
+    assert offsets(5, gap=gap, given=given) == wanted
+    assert wanted == with_given(range(0, 20, gap), given)[:5]
+    assert most_frames(wanted[-1] + 1, gap=gap, given=given) == 5
+    assert most_frames(wanted[-1], gap=gap, given=given) == 4
 
 
 def test_sequence_length_doubles_up_to_its_limit():

@@ -68,6 +68,12 @@ def test_a_rule_names_just_the_splits_that_its_step_reads(bare) -> None:
         ({"methods": {"uniform": {"method": "magic"}}}, "field methods.uniform.method: no module slimvid."),
         ({"tabel1": {}}, "field tabel1: Extra inputs are not permitted"),
         ({"variants": {"x": {"of": "uniform", "options": {"a": 1}}}}, "field variants.x.options.a: Extra"),
+        # what only the networks themselves can tell
+        (
+            {"variants": {"shortcut": {"options": {"cut": [5, 30]}}}},
+            "field variants.shortcut.options: on viper2city",
+        ),
+        ({"teacher": {"vgg": "/nope.pth"}}, "field teacher.vgg: /nope.pth is no file"),
     ],
 )
 def test_a_wrong_config_is_one_line_before_the_dag(bare, copy_of, changes: dict, message: str) -> None:

@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from slimvid import paths, reads, sources
-from slimvid.config import validate
+from slimvid.architectures import check_before_the_dag
+from slimvid.config import located, validate
 from slimvid.data import inputs
 from slimvid.errors import SlimvidError
 from slimvid.files import sha256_json, write_json
@@ -21,7 +22,10 @@ try:
         sources.check_folder(folder)
     for file in workflow.configfiles:  # Snakemake keeps the last of a key given twice
         read_mapping(Path(file))
-    SETTINGS = validate(config, origin=" + ".join(map(str, workflow.configfiles)))
+    ORIGIN = " + ".join(map(str, workflow.configfiles))
+    SETTINGS = validate(config, origin=ORIGIN)
+    with located(config, origin=ORIGIN):
+        check_before_the_dag(SETTINGS, Path(".snakemake/slimvid"))
 except SlimvidError as error:
     sys.exit(f"slimvid: {error}")  # one line, before the DAG is built
 
@@ -122,6 +126,17 @@ def below_input(wildcards):
     below = SETTINGS.teacher_row(wildcards.method)
     files = paths.artifact_files(wildcards.task, below, wildcards.seed)
     return [str(path) for path in files.values()]
+
+
+def trained_files(name):
+    """What the trainings of a row, and of the students that it is put over, left."""
+
+    def found(wildcards):
+        rows = SETTINGS.trained(wildcards.method)
+        made = [(wildcards.task, row, wildcards.seed) for row in rows]
+        return [str(paths.training_files(*row)[name]) for row in made]
+
+    return found
 
 
 def plan_reads(wildcards):

@@ -55,7 +55,7 @@ rule measure_cost:
     input:
         **paths.prepared_files("{task}", "test"),
         **paths.artifact_files("{task}", "{method}", "{seed}"),
-        budget=paths.training_files("{task}", "{method}", "{seed}")["budget"],
+        budgets=trained_files("budget"),
         drawn=drawn_input,
     output:
         measures=paths.measure("{task}", "{method}", "{seed}", "cost"),
@@ -83,6 +83,7 @@ rule measure_latency:
     input:
         **paths.prepared_files("{task}", "test"),
         **paths.artifact_files("{task}", "{method}", "{seed}"),
+        clocks=trained_files("clock"),
     output:
         measures=paths.measure("{task}", "{method}", "{seed}", "latency"),
     log:

@@ -13,6 +13,7 @@ from slimvid.cli.options import (
     Method,
     Seed,
     Task,
+    below,
     drawn,
     frames,
     job,
@@ -87,7 +88,7 @@ def compress(task: Task, method: Method, seed: Seed, config: ConfigFiles = None,
 
         section(settings.tasks, task, "tasks")
         section(settings.methods, method, "methods")
-        teacher, below = settings.teacher_settings(task), settings.teacher_row(method)
+        teacher, original = settings.teacher_settings(task), settings.teacher_row(method)
         row = settings.row(task, method)
         walk, precision = row.plan, row.options.get("train", {}).get("precision", teacher.precision)
         with training(settings, precision=precision) as runtime:
@@ -98,7 +99,7 @@ def compress(task: Task, method: Method, seed: Seed, config: ConfigFiles = None,
                 teacher_settings=teacher,
                 seed=seed,
                 prepared=paths.prepared(task),
-                teacher=paths.checkpoint(task, below, seed),
+                teacher=paths.checkpoint(task, original, seed),
                 out=paths.checkpoint(task, method, seed),
                 runtime=runtime,
                 keys=lambda data: list(split_keys(data, "train", walk).values()),
@@ -176,6 +177,7 @@ def measure_cost(
             paths.prepared(task),
             drawn(settings, task, method, seed),
             paths.measure(task, method, seed, "cost"),
+            below=below(settings, task, method, seed),
         )
 
 
@@ -194,6 +196,7 @@ def measure_latency(
             paths.measure(task, method, seed, "latency"),
             device=settings.device,
             threads=settings.threads,
+            below=below(settings, task, method, seed),
         )
 
 

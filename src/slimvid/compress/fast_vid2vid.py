@@ -36,7 +36,7 @@ from slimvid.nets.video_features import RandomVideoFeatures
 from slimvid.section import recorded
 from slimvid.settings import TeacherSettings
 from slimvid.teachers.losses import Perceptual, perceptual
-from slimvid.teachers.sequences import Batch
+from slimvid.teachers.sequences import Batch, most_frames
 from slimvid.teachers.vid2vid import Pace, fit, generator_spec
 from slimvid.weights import I3D_SHA256, load_i3d
 
@@ -77,7 +77,7 @@ def compress(job: Job) -> None:
         out=job.out,
         runtime=job.runtime,
         distiller=distiller,
-        pace=part_time(gaps, longest=_longest(data), from_step=distiller.spatial_until),
+        pace=part_time(gaps, longest=_longest(data), given=settings.given, from_step=distiller.spatial_until),
         provenance={
             "options": recorded(options, leave_out=("train",)),
             "gaps": {str(gap): int((gaps == gap).sum()) for gap in np.unique(gaps)},
@@ -99,8 +99,8 @@ def plan_gaps(job: Job, options: Options, settings: TeacherSettings, data: Prepa
     Raises:
         SlimvidError: there is none left.
     """
-    longest = _longest(data)
-    shortest = 2 + settings.given  # frames of a sequence in which one is learned after another
+    longest, given = _longest(data), settings.given
+    shortest = 2 + given  # frames of a sequence in which one is learned after another
     if options.gap_max is None:
         met = np.concatenate([np.diff(keys) for keys in job.keys(data)])
     else:
@@ -110,7 +110,8 @@ def plan_gaps(job: Job, options: Options, settings: TeacherSettings, data: Prepa
             f"{job.task}: the plan of {job.row} chooses one key-frame a training clip, so there are no gaps "
             "to train at; lower its interval, or give `options.gap_max`"
         )
-    gaps = np.sort(met[(longest - 1) // met + 1 >= shortest])  # how often, not where, decides the draws
+    fits = np.array([most_frames(longest, gap=gap, given=given) >= shortest for gap in met.tolist()])
+    gaps = np.sort(met[fits])  # how often, not where, decides the draws
     if not len(gaps):
         raise SlimvidError(
             f"{job.task}: no training clip is long enough for {shortest} frames at gap {met.min()} (the "
@@ -120,7 +121,7 @@ def plan_gaps(job: Job, options: Options, settings: TeacherSettings, data: Prepa
 
 
 def part_time(
-    gaps: np.ndarray, *, longest: int, from_step: int
+    gaps: np.ndarray, *, longest: int, given: int, from_step: int
 ) -> Callable[[int, np.random.Generator], Pace]:
     """Gap and length of each step's sequences: gap 1 before ``from_step``, then one of ``gaps``.
 
@@ -129,7 +130,7 @@ def part_time(
 
     def pace(index: int, rng: np.random.Generator) -> Pace:
         gap = 1 if index < from_step else int(rng.choice(gaps))
-        return Pace(gap, None if gap == 1 else (longest - 1) // gap + 1)
+        return Pace(gap, None if gap == 1 else most_frames(longest, gap=gap, given=given))
 
     return pace
 

@@ -38,10 +38,11 @@ class FrozenTeacher:
         """
         if isinstance(self.net, FrameWise):
             return self._frame_wise(batch.conditions)
-        span = batch.places[0][1]
-        conditions = batch.conditions if span.step == 1 else self._every_condition(batch)
-        truth = batch.frames if span.step == 1 else self._first_frames(batch)
-        frames = self._stream(conditions, truth)[:, :: span.step]
+        indices = batch.places[0][1]
+        own = [index - indices[0] for index in indices]  # the same in all sequences
+        close = own[-1] == len(own) - 1
+        conditions = batch.conditions if close else self._every_condition(batch)
+        frames = self._stream(conditions, batch.frames[:, : self.given])[:, own]
         return torch.cat((batch.frames[:, : self.given], frames[:, self.given :]), dim=1)
 
     def provenance(self) -> dict[str, str]:
@@ -70,13 +71,6 @@ class FrozenTeacher:
 
     def _every_condition(self, batch: Batch) -> Tensor:
         """Conditions of all frames from the sequences' first to their last: also those the student skips."""
-        return self._read(batch, "conditions", lambda span: range(span[0], span[-1] + 1))
-
-    def _first_frames(self, batch: Batch) -> Tensor:
-        if not self.given:
-            return batch.frames[:, :0]
-        return self._read(batch, "frames", lambda span: range(span[0], span[0] + self.given))
-
-    def _read(self, batch: Batch, kind: str, indices) -> Tensor:
-        read = [self.data.window("train", name, indices(span), flow=False) for name, span in batch.places]
-        return torch.from_numpy(np.stack([getattr(w, kind) for w in read])).to(self.runtime.device)
+        spans = [(name, range(indices[0], indices[-1] + 1)) for name, indices in batch.places]
+        read = [self.data.window("train", name, span, flow=False).conditions for name, span in spans]
+        return torch.from_numpy(np.stack(read)).to(self.runtime.device)

@@ -15,12 +15,12 @@ from slimvid.compress.replan_options import Options
 from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
 from slimvid.files import write_json
-from slimvid.paths import BUDGET
+from slimvid.paths import BUDGET, CLOCK
 from slimvid.runtime import code_revision
 from slimvid.settings import AnyTeacher
+from slimvid.teachers.loop import Tally
 
 CURVES = "curves.parquet"
-UNTRAINED = {"updates": 0, "samples": 0, "cpu_seconds": 0.0, "wall_seconds": 0.0}
 
 
 def student_spec(
@@ -31,7 +31,7 @@ def student_spec(
 
 
 def compress(job: Job) -> None:
-    """Copy the artifact below with ``job.plan``, its loss curves and, if a student's, its budget."""
+    """Copy the artifact below with ``job.plan``, and its loss curves; nothing is spent on it."""
     job.parse(Options)
     below = artifact.read(job.teacher)
     own, wanted = below.plan.get("kind", "every_frame"), job.plan["kind"]
@@ -55,7 +55,5 @@ def compress(job: Job) -> None:
         state=artifact.read_tensors(below.path / artifact.WEIGHTS),
     )
     shutil.copyfile(job.teacher / CURVES, job.out / CURVES)
-    if below.method == "original":
-        write_json(job.out / BUDGET, UNTRAINED)
-    else:
-        shutil.copyfile(job.teacher / BUDGET, job.out / BUDGET)
+    write_json(job.out / BUDGET, Tally().budget())
+    write_json(job.out / CLOCK, Tally().clock())

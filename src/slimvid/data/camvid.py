@@ -15,7 +15,8 @@ from slimvid.data.clip import Clip
 from slimvid.data.condition import VOID, ConditionSpec
 from slimvid.data.crop import Crop
 from slimvid.data.footage import Shot, lazy_clips, rate, split_shots
-from slimvid.data.pictures import PICTURES, read_ids, read_picture
+from slimvid.data.layout import Item, SteadyPictures, items_of
+from slimvid.data.pictures import PICTURES, read_ids
 from slimvid.data.sequence import check_numbering, list_files, partners
 from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
@@ -64,7 +65,7 @@ def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:
 
     Raises:
         SlimvidError: a frame without label map, a hole in the numbering; a file that is damaged, of another
-            size than its frame, or with an id above 11.
+            size than its frame or sequence, or with an id above 11.
     """
     root = Path(settings.path)
     found = next(((a, b) for a, b in _LAYOUTS if (root / a).is_dir()), None)
@@ -72,17 +73,18 @@ def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:
         raise SlimvidError(f"{root}: holds no images/val (or val); give CamVid's folder as the task's `path`")
     images = list_files(root / found[0], PICTURES)
     check_numbering(images)
-    pairs = list(zip(images, partners(images, root / found[1], "label map"), strict=True))
-    shot = Shot(name=images[0].stem.split("_")[0], fps=rate(settings, FPS), frames=pairs)
+    labels = partners(images, root / found[1], "label map")
+    frames = items_of([{"image": i, "labels": m} for i, m in zip(images, labels, strict=True)])
+    shot = Shot(name=images[0].stem.split("_")[0], fps=rate(settings, FPS), frames=frames)
     pieces = split_shots([shot], settings)
-    load = partial(_frame_maps, settings)
+    load = partial(_frame_maps, settings, SteadyPictures())
     return {split: lazy_clips(found, load) for split, found in pieces.items()}
 
 
-def _frame_maps(settings: TaskSettings, pair: tuple[Path, Path]) -> dict[str, np.ndarray]:
-    image = read_picture(pair[0])
+def _frame_maps(settings: TaskSettings, pictures: SteadyPictures, item: Item) -> dict[str, np.ndarray]:
+    image = pictures.read(item)
     size = image.shape[:2]
     crop = Crop.centre(size, height=settings.height, width=settings.width)
-    labels = read_ids(pair[1], size=size, limit=UNLABELLED)
+    labels = read_ids(item.files["labels"], size=size, limit=UNLABELLED)
     labels = np.where(labels == UNLABELLED, VOID, labels).astype(np.uint8)
     return {"frames": crop.picture(image), "labels": crop.ids(labels)}

@@ -21,8 +21,8 @@ from slimvid.data.clip import Clip
 from slimvid.data.condition import VOID, ConditionSpec
 from slimvid.data.crop import Crop
 from slimvid.data.footage import Shot, hold_back, lazy_clips, rate
-from slimvid.data.layout import Item, Layout, clean, find_layout, find_pieces
-from slimvid.data.pictures import PICTURES, read_ids, read_picture
+from slimvid.data.layout import Item, Layout, SteadyPictures, clean, find_layout, find_pieces, items_of
+from slimvid.data.pictures import PICTURES, read_ids
 from slimvid.data.sequence import list_files, list_folders, sequences
 from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
@@ -96,7 +96,7 @@ def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:
 
     Raises:
         SlimvidError: a frame without its label (or instance) map; a file that is damaged, of another size
-            than its frame, or with an id that Cityscapes does not have.
+            than its frame or sequence, or with an id that Cityscapes does not have.
     """
     fps = rate(settings, FPS)
     if find_layout(settings, LAYOUTS) is LAYOUTS[0]:
@@ -104,7 +104,7 @@ def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:
         pieces = hold_back(train, test, settings)
     else:
         pieces = find_pieces(settings, LAYOUTS[1:], fps=fps)
-    load = partial(_frame_maps, settings)
+    load = partial(_frame_maps, settings, SteadyPictures())
     return {split: lazy_clips(found, load) for split, found in pieces.items()}
 
 
@@ -122,8 +122,7 @@ def _official(root: Path, split: str, fps: float) -> list[Shot]:
     for city in list_folders(root / SEQUENCES / split):
         for start, images in sequences(list_files(city, PICTURES)).items():
             files = [_official_files(root, split, image, instances) for image in images]
-            items = [Item(files=entry, first=files[0]) for entry in files]
-            shots.append(Shot(name=clean(start.strip("_")), fps=fps, frames=items))
+            shots.append(Shot(name=clean(start.strip("_")), fps=fps, frames=items_of(files)))
     return shots
 
 
@@ -142,8 +141,8 @@ def _official_files(root: Path, split: str, image: Path, instances: bool) -> dic
     return files
 
 
-def _frame_maps(settings: TaskSettings, item: Item) -> dict[str, np.ndarray]:
-    image = read_picture(item.files["image"])
+def _frame_maps(settings: TaskSettings, pictures: SteadyPictures, item: Item) -> dict[str, np.ndarray]:
+    image = pictures.read(item)
     size = image.shape[:2]
     crop = Crop.centre(size, height=settings.height, width=settings.width)
     labels = _plates(read_ids(item.files["labels"], size=size), item.files["labels"])
@@ -155,6 +154,20 @@ def _frame_maps(settings: TaskSettings, item: Item) -> dict[str, np.ndarray]:
 
 
 def _plates(labels: np.ndarray, path: Path) -> np.ndarray:
+    """Label ids 0..34 of a map, 34 for plates.
+
+    Training ids are 0..18: road 0, building 2. As label ids these are unlabelled and the border that
+    rectification leaves, and no street shows them without any id from 19 on (vegetation, sky, cars, people).
+
+    Raises:
+        SlimvidError: other ids, or training ids.
+    """
+    counts = np.bincount(labels.ravel(), minlength=VOID + 1)
+    if not counts[19:VOID].any() and min(counts[0], counts[2]) > labels.size / 100:
+        raise SlimvidError(
+            f"{path}: holds trainIds (0..18), it seems: ids 0 and 2 are frequent, and none is from 19 to 33; "
+            "give the labelIds files"
+        )
     labels = np.where(labels == VOID, PLATE, labels).astype(np.uint8)
     if labels.max() > PLATE:
         raise SlimvidError(

@@ -1,11 +1,13 @@
 """Folder layouts of datasets: which file goes with which frame, sequence by sequence."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from slimvid.data.footage import Shot, hold_back, split_shots
-from slimvid.data.pictures import PICTURES
+from slimvid.data.pictures import PICTURES, read_picture
 from slimvid.data.sequence import check_numbering, list_files, list_folders, partners
 from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
@@ -59,6 +61,32 @@ class Item:
     first: Mapping[str, Path]
 
 
+def items_of(files: Sequence[Mapping[str, Path]]) -> list[Item]:
+    """The frames of one sequence, from each one's files by kind."""
+    return [Item(files=entry, first=files[0]) for entry in files]
+
+
+@dataclass(frozen=True)
+class SteadyPictures:
+    """Reads the pictures of sequences, each of which keeps the size of its first one.
+
+    A picture of another shape would be cropped and scaled in another way than the frames around it.
+    """
+
+    _sizes: dict[Path, tuple[int, int]] = field(default_factory=dict)
+
+    def read(self, item: Item, kind: str = "image") -> np.ndarray:
+        """A frame's picture: uint8 [H, W, 3].
+
+        Raises:
+            SlimvidError: see `read_picture`; a picture of another size than its sequence's first.
+        """
+        first = item.first[kind]
+        if first not in self._sizes:
+            self._sizes[first] = read_picture(first).shape[:2]
+        return read_picture(item.files[kind], size=self._sizes[first])
+
+
 def clean(name: str) -> str:
     """A name that is safe in a clip's."""
     return "".join(c if c.isalnum() or c in "._-" else "_" for c in name)
@@ -103,7 +131,7 @@ def _items(folders: Mapping[str, Path], sequence: str) -> list[Item]:
         found = partners(images, folders[kind] / sequence, kind, SUFFIXES.get(kind, (".png",)))
         for entry, file in zip(files, found, strict=True):
             entry[kind] = file
-    return [Item(files=entry, first=files[0]) for entry in files]
+    return items_of(files)
 
 
 def _check_sequences(folders: Mapping[str, Path]) -> None:

@@ -15,8 +15,8 @@ from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.crop import Crop
 from slimvid.data.footage import lazy_clips, rate
-from slimvid.data.layout import Item, Layout, find_pieces
-from slimvid.data.pictures import read_colours, read_picture
+from slimvid.data.layout import Item, Layout, SteadyPictures, find_pieces
+from slimvid.data.pictures import read_colours
 from slimvid.data.points import read_openpose
 from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
@@ -44,12 +44,12 @@ def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:
         SlimvidError: a frame, OpenPose or DensePose file is missing, damaged, or of another size or model.
     """
     pieces = find_pieces(settings, LAYOUTS, fps=rate(settings, FPS))
-    load = partial(_frame_maps, settings)
+    load = partial(_frame_maps, settings, SteadyPictures())
     return {split: lazy_clips(found, load) for split, found in pieces.items()}
 
 
-def _frame_maps(settings: TaskSettings, item: Item) -> dict[str, np.ndarray]:
-    image = read_picture(item.files["image"])
+def _frame_maps(settings: TaskSettings, pictures: SteadyPictures, item: Item) -> dict[str, np.ndarray]:
+    image = pictures.read(item)
     size = image.shape[:2]
     crop = Crop.centre(size, height=settings.height, width=settings.width)
     people = read_openpose(item.files["openpose"], size=size)

@@ -26,9 +26,9 @@ from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.crop import Crop
 from slimvid.data.footage import Shot, hold_back, lazy_clips, rate, split_shots
-from slimvid.data.layout import clean
+from slimvid.data.layout import Item, SteadyPictures, clean, items_of
 from slimvid.data.palette import exact_class, paint
-from slimvid.data.pictures import PICTURES, read_colours, read_picture
+from slimvid.data.pictures import PICTURES, read_colours
 from slimvid.data.sequence import check_numbering, list_files, list_folders, partners, sequences
 from slimvid.errors import SlimvidError
 from slimvid.settings import RANGES, TaskSettings
@@ -73,10 +73,10 @@ def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:
 
     Raises:
         SlimvidError: no such layout, a frame without class map, a hole in the numbering, a file that is
-            damaged or of another size, or a colour that Viper does not have.
+            damaged or of another size than its frame or sequence, or a colour that Viper does not have.
     """
     sources = _pieces(settings)
-    load = partial(_frame_maps, settings)
+    load = partial(_frame_maps, settings, SteadyPictures())
     if settings.translation != "game2camera":
         return {split: lazy_clips(pieces, load) for split, pieces in sources.items()}
     targets = _targets(settings)
@@ -94,16 +94,17 @@ def _pieces(settings: TaskSettings) -> dict[str, list[Shot]]:
 
 
 def _shots(settings: TaskSettings, folder: Path) -> list[Shot]:
-    """The sequences of a split; a frame is (its picture, its class map or None)."""
+    """The sequences of a split; a frame's files are its "image" and, within the game, its "labels"."""
     with_labels = settings.translation != "game2camera"
     shots = []
     for sequence in list_folders(folder / "img"):
         images = list_files(sequence, PICTURES)
         check_numbering(images)
-        maps = _class_maps(folder, images) if with_labels else [None] * len(images)
-        frames = list(zip(images, maps, strict=True))
+        files = [{"image": image} for image in images]
+        if with_labels:
+            files = [{**f, "labels": m} for f, m in zip(files, _class_maps(folder, images), strict=True)]
         name = clean(f"{folder.name}_{sequence.name}")
-        shots.append(Shot(name=name, fps=rate(settings, FPS), frames=frames))
+        shots.append(Shot(name=name, fps=rate(settings, FPS), frames=items_of(files)))
     return shots
 
 
@@ -115,7 +116,7 @@ def _class_maps(folder: Path, images: list[Path]) -> list[Path]:
 
 
 def _targets(settings: TaskSettings) -> dict[str, list[Shot]]:
-    """Cityscapes frames without labels, in pieces like those of the source; a frame is its picture."""
+    """Cityscapes frames without labels, in pieces like those of the source; a frame's file is "target"."""
     root, fps = Path(settings.path_target), rate(settings, cityscapes.FPS)
     official = root / cityscapes.SEQUENCES
     unbounded = settings.model_copy(update={"path": root, **dict.fromkeys(RANGES)})  # those are Viper's
@@ -138,7 +139,8 @@ def _by_name(folder: Path, fps: float) -> list[Shot]:
     """Sequences of a folder: frames whose names differ in the last number only."""
     groups = sequences(list_files(folder, PICTURES))
     name = lambda start: clean(f"{folder.name}_{start}".strip("_"))  # noqa: E731
-    return [Shot(name=name(start), fps=fps, frames=images) for start, images in groups.items()]
+    frames = {start: items_of([{"target": image} for image in images]) for start, images in groups.items()}
+    return [Shot(name=name(start), fps=fps, frames=items) for start, items in frames.items()]
 
 
 def _pair(sources: list[Shot], targets: list[Shot], *, whole: bool) -> list[Shot]:
@@ -151,20 +153,20 @@ def _pair(sources: list[Shot], targets: list[Shot], *, whole: bool) -> list[Shot
     for number, (source, target) in enumerate(islice(pairs, count)):
         again = f".{number // len(sources)}" if number >= len(sources) else ""
         rows = zip(source.frames, target.frames, strict=False)
-        frames = [(image, other) for (image, _), other in rows]
+        frames = [Item(files={**a.files, **b.files}, first={**a.first, **b.first}) for a, b in rows]
         out.append(Shot(name=source.name + again, fps=source.fps, frames=frames))
     return out
 
 
-def _frame_maps(settings: TaskSettings, item: tuple[Path, Path]) -> dict[str, np.ndarray]:
-    image = read_picture(item[0])
+def _frame_maps(settings: TaskSettings, pictures: SteadyPictures, item: Item) -> dict[str, np.ndarray]:
+    image = pictures.read(item)
     crop = Crop.centre(image.shape[:2], height=settings.height, width=settings.width)
     game = crop.picture(image)
     if settings.translation == "game2camera":
-        other = read_picture(item[1])
+        other = pictures.read(item, "target")
         crop = Crop.centre(other.shape[:2], height=settings.height, width=settings.width)
         return {"image": game, "frames": crop.picture(other)}
-    labels = crop.ids(_read_classes(item[1], image.shape[:2]))
+    labels = crop.ids(_read_classes(item.files["labels"], image.shape[:2]))
     drawn = paint(labels, PALETTE)
     pair = (game, drawn) if settings.translation == "game2label" else (drawn, game)
     return {"image": pair[0], "frames": pair[1], "labels": labels}

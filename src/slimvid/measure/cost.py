@@ -163,7 +163,9 @@ def cycle_mean(full: float, shortcut: float, interval: int) -> float:
     return (full + (interval - 1) * shortcut) / interval
 
 
-def measure_cost(artifact: Path, prepared: Path, drawn: Path | None, out: Path) -> None:
+def measure_cost(
+    artifact: Path, prepared: Path, drawn: Path | None, out: Path, *, below: Sequence[Path] = ()
+) -> None:
     """Write ``cost.json`` of an artifact at the size of a prepared task.
 
     Args:
@@ -172,6 +174,7 @@ def measure_cost(artifact: Path, prepared: Path, drawn: Path | None, out: Path) 
         drawn: which frames the whole network draws: the key-frame file of a plan of key-frames, what
             ``translate`` wrote beside the frames of a shortcut plan, else None.
         out: the JSON document to write.
+        below: folders of the students that this one was put over, whose training budget counts, too.
 
     Raises:
         SlimvidError: a plan that skips frames without that file, or an input file that does not fit.
@@ -179,6 +182,7 @@ def measure_cost(artifact: Path, prepared: Path, drawn: Path | None, out: Path) 
     from slimvid import artifact as artifacts
     from slimvid.data.store import PreparedTask
     from slimvid.files import write_json
+    from slimvid.measure.budget import training_budget
     from slimvid.measure.trace import shapes_only
 
     found = artifacts.read(artifact)
@@ -191,19 +195,8 @@ def measure_cost(artifact: Path, prepared: Path, drawn: Path | None, out: Path) 
     cost = _under_plan(module, found.plan, keys, sum(lengths.values()), size)
     seed = found.provenance.get("seed")
     document = {"task": found.task, "method": found.method, "seed": seed}
-    values = {**_values(cost), **training_budget(artifact)}
+    values = {**_values(cost), **training_budget([artifact, *below])}
     write_json(out, {**document, "protocol": _protocol(found.plan, cost, **size), "values": values})
-
-
-def training_budget(artifact: Path) -> dict[str, float]:
-    """What a row's own training spent beyond the row below it; empty for an artifact from elsewhere."""
-    from slimvid.files import read_json
-    from slimvid.paths import BUDGET
-
-    if not (artifact / BUDGET).is_file():
-        return {}
-    spent = read_json(artifact / BUDGET)
-    return {f"training_{name}": spent[name] for name in ("updates", "samples", "cpu_seconds")}
 
 
 def _under_plan(
@@ -253,6 +246,8 @@ FIRST = {
 
 
 def _protocol(plan: dict[str, Any], cost: Cost, height: int, width: int) -> dict[str, Any]:
+    from slimvid.measure.budget import PROTOCOL
+
     keyed = plan.get("kind") == "keyframes"
     interpolation = plan.get("interpolation", "mci")
     none = "none: the network draws every frame"
@@ -269,8 +264,7 @@ def _protocol(plan: dict[str, Any], cost: Cost, height: int, width: int) -> dict
         "first_frames": FIRST.get(plan.get("first", "zero"), plan.get("first")),
         "interpolation": INTERPOLATION.get(interpolation, interpolation) if keyed else none,
         "uncounted_operations": list(cost.unknown),
-        "training": "of this row alone, beyond the row it starts from: updates of its generator, frames that "
-        "it learned from, CPU-seconds of the process",
+        "training": PROTOCOL,
     }
 
 

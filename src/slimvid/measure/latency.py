@@ -16,6 +16,7 @@ import torch
 from slimvid.data.store import PreparedTask
 from slimvid.files import write_json
 from slimvid.infer.translator import Translator, load, to_tensor
+from slimvid.measure.budget import training_clock
 from slimvid.settings import MeasureSettings
 
 
@@ -26,11 +27,16 @@ def measure_latency(
     out: Path,
     *,
     device: str = "auto",
-    precision: str = "fp32",
     threads: int = 1,
+    below: Sequence[Path] = (),
 ) -> None:
-    """Time a translator on the first test clip and write ``latency.json``."""
-    translator = load(artifact, device=device, precision=precision, threads=threads)
+    """Time a translator on the first test clip, in fp32, and write ``latency.json``.
+
+    Args:
+        below: folders of the students that this one was put over: their trainings' seconds are added to its
+            own, which stand here because they differ from machine to machine, too.
+    """
+    translator = load(artifact, device=device, threads=threads)
     data = PreparedTask(prepared, splits=("test",))
     clip = data.clips("test")[0]
     count = min(settings.latency_frames, clip.length)
@@ -60,6 +66,7 @@ def measure_latency(
                 "fps_network": 1 / float(np.mean(network)),
                 "latency_ms_p50": 1e3 * float(np.percentile(network, 50)),
                 "latency_ms_p99": 1e3 * float(np.percentile(network, 99)),
+                **training_clock([artifact, *below]),
             },
         },
     )

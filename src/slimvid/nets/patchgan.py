@@ -54,6 +54,22 @@ def patch_stages(
     return stages
 
 
+def check_patch_size(height: int, width: int, *, layers: int) -> None:
+    """Refuse frames of which a plain PatchGAN (padding 1) leaves no score.
+
+    Raises:
+        SlimvidError: names the size and the number of strided layers.
+    """
+    least = min(height, width)
+    for i in range(layers + 2):
+        least = (least - 2) // 2 + 1 if i < layers else least - 1
+        if least < 1:
+            raise SlimvidError(
+                f"patch discriminator: frames of {height}x{width} are too small for {layers} strided layers; "
+                "lower `disc_layers`"
+            )
+
+
 def _features(stages: Sequence[nn.Module], x: Tensor) -> list[Tensor]:
     features = []
     for stage in stages:

@@ -7,6 +7,8 @@ Weights of both lie in one module, so that one artifact holds all that a stream 
 and always in evaluation mode.
 """
 
+import json
+from functools import lru_cache
 from typing import Any, Protocol
 
 import torch
@@ -47,14 +49,20 @@ def shortcut_spec(
     Raises:
         SlimvidError: a cut that the teacher does not have, or whose features differ in size.
     """
-    with torch.device("meta"):
-        twin = build(teacher).eval()
-    if sum(p.numel() for p in twin.parameters()) < SMALL:
-        twin = twin.to_empty(device="cpu")
-    blended = getattr(twin, "blends", False) if blended is None else blended
-    point = find(twin, cut if isinstance(cut, str) else tuple(cut), blended=blended)
+    point = _point(json.dumps(teacher), cut if isinstance(cut, str) else tuple(cut), blended)
     h = hidden if hidden is not None else max(PARTS, round(point.branch_channels * width / PARTS) * PARTS)
     return {"kind": "shortcut", "teacher": teacher, "point": point._asdict(), "hidden": h, "form": form}
+
+
+@lru_cache(64)  # many rows cut one original at one place
+def _point(teacher: str, cut: Level | tuple[int, int], blended: bool | None) -> CutPoint:
+    """Where the translator of a spec (as JSON) is cut."""
+    with torch.device("meta"):
+        twin = build(json.loads(teacher)).eval()
+    if sum(p.numel() for p in twin.parameters()) < SMALL:
+        # what `to_empty` does, which imports sympy (4 s) to do it
+        twin = twin._apply(lambda t: torch.zeros(t.shape, dtype=t.dtype))
+    return find(twin, cut, blended=getattr(twin, "blends", False) if blended is None else blended)
 
 
 class ShortcutGenerator(nn.Module):

@@ -171,6 +171,8 @@ class SpadeGenerator(SpadePyramid):
 
 def initialise_xavier(module: nn.Module, gain: float = 0.02) -> None:
     """SPADE's initialisation: convolutions Xavier normal with gain 0.02, biases 0 (release)."""
+    if all(p.is_meta for p in module.parameters()):
+        return  # as in `initialise`
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)):
             nn.init.xavier_normal_(layer.weight, gain)

@@ -67,7 +67,7 @@ MEASURED = (
         name="training_samples", label="Training: frames", family="cost", digits=9, better=None, main=False
     ),
     Column(
-        name="training_cpu_seconds", label="Training: CPU-seconds", family="cost", better=None, main=False
+        name="training_cpu_seconds", label="Training: CPU-seconds", family="latency", better=None, main=False
     ),
 )
 # Filled, and shown, only where the weights of the standard networks were given.

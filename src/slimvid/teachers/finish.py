@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import torch
 from slimvid import artifact
 from slimvid.data.store import PreparedTask
 from slimvid.files import sha256_json, write_json
-from slimvid.paths import BUDGET
+from slimvid.paths import BUDGET, CLOCK
 from slimvid.runtime import Runtime, code_revision, library_versions
 from slimvid.section import recorded
 from slimvid.teachers import loop
@@ -72,7 +71,8 @@ def train_to_artifact(
     if training.tally.fp32_from is not None:
         facts["runtime"]["fp32_from"] = training.tally.fp32_from
     loop.write_curves(out / "curves.parquet", curves)
-    write_json(out / BUDGET, {**asdict(training.tally), **facts["runtime"]})
+    write_json(out / BUDGET, {**training.tally.budget(), **facts["runtime"]})
+    write_json(out / CLOCK, training.tally.clock())
     artifact.save(
         out,
         task=task,

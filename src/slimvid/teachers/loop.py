@@ -94,6 +94,14 @@ class Tally:
     wall_seconds: float = 0.0
     fp32_from: int | None = None
 
+    def clock(self) -> dict[str, float]:
+        """The part that differs from run to run."""
+        return {"cpu_seconds": self.cpu_seconds, "wall_seconds": self.wall_seconds}
+
+    def budget(self) -> dict[str, int | None]:
+        """The part that does not."""
+        return {"updates": self.updates, "samples": self.samples, "fp32_from": self.fp32_from}
+
     def learned(self, samples: int) -> None:
         """Count one update from a batch of ``samples`` frames."""
         self.updates += 1

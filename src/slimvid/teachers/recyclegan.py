@@ -28,7 +28,7 @@ from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.nets import build
 from slimvid.nets.framewise import Drawn
-from slimvid.nets.patchgan import PatchGan
+from slimvid.nets.patchgan import PatchGan, check_patch_size
 from slimvid.nets.resnet import resnet_spec
 from slimvid.nets.warp import warp
 from slimvid.runtime import Runtime
@@ -74,6 +74,22 @@ def generator_spec(
     return resnet_spec(settings.width if width is None else width, **own)
 
 
+def check_task(
+    settings: RecycleGANSettings, condition: ConditionSpec, height: int, width: int, *, longest: int
+) -> None:
+    """Refuse what cannot be trained on frames of that size; clips may have any length.
+
+    Raises:
+        SlimvidError: names the setting and the remedy.
+    """
+    check_patch_size(height, width, layers=settings.disc_layers)
+    if settings.vgg is not None and any(settings.lambda_content) and condition.channels != 3:
+        raise SlimvidError(
+            f"the content loss compares pictures, but conditions have {condition.channels} channels; set "
+            "lambda_content to [0, 0]"
+        )
+
+
 class RecycleGANTraining:
     """Networks, optimisers and the step of one training."""
 
@@ -100,11 +116,6 @@ class RecycleGANTraining:
             "target_disc": PatchGan(3, **judge),
         }
         self.content = content_loss(settings.vgg if any(settings.lambda_content) else None)
-        if self.content is not None and condition.channels != 3:
-            raise SlimvidError(
-                f"{data.meta.task}: the content loss compares pictures, but conditions have "
-                f"{condition.channels} channels; set recyclegan.lambda_content to [0, 0]"
-            )
         for module in (*self.modules.values(), *([self.content] if self.content else [])):
             module.to(runtime.device).train(module is not self.content)
         self.optimisers = {name: loop.adam(m, settings.lr) for name, m in self.modules.items()}
@@ -267,6 +278,8 @@ def fit(
     The way back has the original's architecture also for a student: it is a judge that is thrown away.
     An interrupted run goes on from its last state; the state is deleted once the artifact is whole.
     """
+    longest = max(clip.length for clip in data.clips("train"))
+    check_task(settings, data.meta.condition, data.meta.height, data.meta.width, longest=longest)
     seed_weights(seed)
     training = RecycleGANTraining(
         generator=build(dict(spec)),

@@ -1,5 +1,6 @@
 """Training sequences from a prepared store: which frames a step sees, and their flow at any stride."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,18 +13,32 @@ from slimvid.nets.warp import compose, warp
 
 
 class Batch(NamedTuple):
-    """``n`` frames in step of each clip, every ``gap``-th of the footage. Leading dimensions B x n.
+    """``n`` frames in step of each clip, at the same ``offsets`` from its start. Leading dimensions B x n.
 
     frames [-1, 1] x3, conditions [0, 1] xC, flow (pixels, to the sequence's previous frame) x2, valid {0, 1}
     x1 (1 where that flow can be trusted; 0 in the first frame). ``places`` says for each of the B sequences
-    its clip and the indices of its frames there.
+    its clip and the indices of its frames there, rising.
     """
 
     frames: Tensor
     conditions: Tensor
     flow: Tensor
     valid: Tensor
-    places: list[tuple[str, range]]
+    places: list[tuple[str, Sequence[int]]]
+
+
+def offsets(length: int, *, gap: int = 1, given: int = 0) -> list[int]:
+    """Where the frames of a sequence lie, counted from its first: as a plan at that gap meets them.
+
+    Key-frames are 0, gap, 2 gap ...; the ``given`` first frames of a stream follow one another all the same.
+    """
+    later = range(-(-given // gap) * gap, length * gap, gap)
+    return [*range(given), *later][:length]
+
+
+def most_frames(clip: int, *, gap: int, given: int = 0) -> int:
+    """The longest sequence at a gap that a clip of ``clip`` frames holds."""
+    return sum(place < clip for place in offsets(clip, gap=gap, given=given))
 
 
 def sample(
@@ -33,16 +48,18 @@ def sample(
     batch: int,
     length: int,
     gap: int = 1,
+    given: int = 0,
     device: str = "cpu",
 ) -> Batch:
-    """Draw ``batch`` random sequences of ``length`` frames at ``gap`` from the training clips.
+    """Draw ``batch`` random sequences of ``length`` frames from the training clips, placed by ``offsets``.
 
     Clips that are too short for the span are passed over.
 
     Raises:
         SlimvidError: no training clip is long enough; names the settings.
     """
-    span = (length - 1) * gap + 1
+    own = offsets(length, gap=gap, given=given)
+    span = own[-1] + 1
     clips = [clip for clip in task.clips("train") if clip.length >= span]
     if not clips:
         longest = max(clip.length for clip in task.clips("train"))
@@ -54,7 +71,7 @@ def sample(
     places = []
     for index in rng.choice(len(clips), size=batch, p=lengths / lengths.sum()):
         begin = int(rng.integers(clips[index].length - span + 1))
-        places.append((clips[index].name, range(begin, begin + span, gap)))
+        places.append((clips[index].name, [begin + place for place in own]))
     windows = [task.window("train", name, indices) for name, indices in places]
     frames, conditions, flow, valid = (
         torch.from_numpy(np.stack([getattr(w, name) for w in windows])).to(device)

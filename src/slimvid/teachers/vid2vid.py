@@ -35,7 +35,7 @@ from slimvid.teachers.sequences import Batch, chain, sample, sequence_length
 
 
 class Pace(NamedTuple):
-    """Sequences of a step: every ``gap``-th frame, at most ``most`` of them (none: the settings' length)."""
+    """Sequences of a step: key-frames at ``gap``, at most ``most`` frames (none: the settings' length)."""
 
     gap: int = 1
     most: int | None = None
@@ -70,6 +70,32 @@ def generator_spec(settings: TeacherSettings, condition: ConditionSpec, **change
         "first_frame": settings.first == "generator",
         **changes,
     }
+
+
+def check_task(
+    settings: TeacherSettings, condition: ConditionSpec, height: int, width: int, *, longest: int
+) -> None:
+    """Refuse what cannot be trained on frames of that size and clips of at most ``longest`` frames.
+
+    Raises:
+        SlimvidError: names the setting and the remedy.
+    """
+    if settings.foreground and not condition.foreground:
+        raise SlimvidError(
+            "foreground is on, but the task names no foreground classes; set the task's `foreground`, or "
+            "switch it off"
+        )
+    needed = settings.given + sequence_length(
+        settings.iterations - 1,
+        start=settings.sequence,
+        longest=settings.sequence_max,
+        doubles_every=settings.sequence_doubles_every,
+    )
+    if needed > longest:
+        raise SlimvidError(
+            f"sequences grow to {needed} frames, but clips have at most {longest}; lower `sequence` or "
+            "`sequence_max`, or raise the task's `clip_frames`"
+        )
 
 
 class Vid2VidTraining:
@@ -112,7 +138,8 @@ class Vid2VidTraining:
             index, start=s.sequence, longest=s.sequence_max, doubles_every=s.sequence_doubles_every
         )
         length = length if most is None else min(length, most)
-        batch = sample(self.data, rng, batch=s.batch, length=length, gap=gap, device=self.runtime.device)
+        how = {"length": length, "gap": gap, "given": s.given, "device": self.runtime.device}
+        batch = sample(self.data, rng, batch=s.batch, **how)
         if self.distiller is not None:
             self.distiller.begin(batch, index=index)
         rollout = self.modules["generator"].rollout(first=s.first)
@@ -257,11 +284,11 @@ def fit(
 
     An interrupted run goes on from its last state; the state is deleted once the artifact is whole.
     """
-    if settings.foreground and not data.meta.condition.foreground:
-        raise SlimvidError(
-            f"{task}: teacher.foreground is on, but the task names no foreground classes; set tasks.{task}."
-            "foreground, or switch it off"
-        )
+    longest = max(clip.length for clip in data.clips("train"))
+    try:
+        check_task(settings, data.meta.condition, data.meta.height, data.meta.width, longest=longest)
+    except SlimvidError as error:
+        raise SlimvidError(f"{task}: {error}") from None
     seed_weights(seed)
     training = Vid2VidTraining(
         generator=build(dict(spec)),
