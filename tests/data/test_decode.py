@@ -1,6 +1,6 @@
 """Videos as players show them: turned, square, deinterlaced, in the right colours, whole, or refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 from toy_footage import moving
 
 from slimvid.data.decode import VideoFile
+from slimvid.data.timing import presented, timeline
 from slimvid.errors import SlimvidError
 
 CORNERS = np.zeros((48, 64, 3), np.uint8)
@@ -24,20 +25,24 @@ def encode(
     pix: str = "bgr0",
     options: dict | None = None,
     setup: Callable = lambda stream: None,
+    rate: int = 25,
+    ticks: Sequence[int] = (),
 ) -> Path:
-    """Frames as RGB arrays, or as `av.VideoFrame`s that are stored as they are."""
+    """Frames as RGB arrays, or as `av.VideoFrame`s that are stored as they are; ``ticks``: their times."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=Fraction(25))
+        stream = container.add_stream(codec, rate=Fraction(rate))
         first = frames[0]
         stream.height, stream.width = (
             (first.height, first.width) if isinstance(first, av.VideoFrame) else first.shape[:2]
         )
         stream.pix_fmt, stream.options = pix, options or {}
         setup(stream)
-        for image in frames:
+        for number, image in enumerate(frames):
             if not isinstance(image, av.VideoFrame):
                 kind = "rgba" if image.shape[-1] == 4 else "rgb24"
                 image = av.VideoFrame.from_ndarray(image, format=kind).reformat(format=pix)
+            if ticks:
+                image.pts, image.time_base = ticks[number], Fraction(1, rate)
             container.mux(stream.encode(image))
         container.mux(stream.encode())
     return path
@@ -204,9 +209,9 @@ def test_interlaced_video_is_deinterlaced(tmp_path, codec):
     options = {"flags": "+ildct+ilme", "x264-params": "tff=1:log=-1", "b": "8000000"}
     path = encode(tmp_path / "a.mkv", woven, codec=codec, pix="yuv420p", options=options)
     file = VideoFile(path=path)
-    times, frames = zip(*file.frames(), strict=True)
+    stamps, frames = zip(*file.frames(), strict=True)
     assert len(frames) == 11
-    assert np.allclose(np.diff(times), 0.04, atol=0.002)
+    assert np.allclose(np.diff(presented(stamps)), 0.04, atol=0.002)
     comb = lambda f: np.abs(2 * f[1:-1].astype(int) - f[:-2] - f[2:]).mean()  # noqa: E731
     for t in range(2, 9):
         assert comb(frames[t]) < 0.5 * comb(woven[t])
@@ -240,3 +245,50 @@ def test_a_cover_picture_is_no_video(tmp_path):
         container.mux(sound.encode())
     with pytest.raises(SlimvidError, match=r"song\.mp4: holds no video stream"):
         decode(path)
+
+
+LATE = [t + (t >= 10) + 2 * (t >= 20) for t in range(24)]  # a recorder that dropped one frame, and then two
+
+
+@pytest.mark.parametrize("ticks", [(), LATE])
+@pytest.mark.parametrize(
+    ("codec", "pix"), [("mjpeg", "yuvj420p"), ("mpeg4", "yuv420p"), ("libx264", "yuv420p")]
+)
+@pytest.mark.parametrize("later", [0, 3])  # B-frames in a row
+def test_avi_is_seen_in_order_at_its_rate(tmp_path, codec, pix, later, ticks):
+    scene = moving(24, 64, 96, step=4)
+    own = {"options": {"bf": str(later)} if codec != "mjpeg" else {}, "ticks": ticks}
+    path = encode(tmp_path / "a.avi", scene, codec=codec, pix=pix, **own)
+    stamps, frames = zip(*VideoFile(path=path).frames(), strict=True)
+    assert [int(np.abs(scene.astype(int) - f).mean((1, 2, 3)).argmin()) for f in frames] == list(range(24))
+    steps, true = np.rint(np.diff(presented(stamps)) * 25), np.diff(ticks or range(24))
+    if later == 0 or codec == "mjpeg":
+        assert (steps == true).all()
+    else:  # a dropped frame is known to those that the decoder holds back
+        assert (np.sort(steps) == np.sort(true)).all()
+    assert timeline(presented(stamps), tick=0.04).fps == 25
+
+
+def test_an_avi_with_dropped_frames_that_ends_too_early_is_truncated(tmp_path):
+    path = encode(tmp_path / "a.avi", moving(24, 64, 96), codec="mjpeg", pix="yuvj420p", ticks=LATE)
+    assert len(decode(path)[1]) == 24
+    with av.open(str(path)) as container:
+        start = [packet.pos for packet in container.demux(video=0) if packet.size][15]
+    path.write_bytes(path.read_bytes()[:start])
+    with pytest.raises(SlimvidError, match=r"a\.avi: truncated: 15 of 27 frames"):
+        decode(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "states"),
+    [
+        *(("a.m2v", "mpeg2video", True), ("a.m4v", "mpeg4", True), ("a.h264", "libx264", True)),
+        ("a.mjpeg", "mjpeg", False),
+    ],
+)
+def test_a_stream_without_a_container_has_the_rate_of_its_codec(tmp_path, name, codec, states):
+    """FFmpeg stamps its frames at 25 a second, whatever they were made at."""
+    pix = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    path = encode(tmp_path / name, moving(12, 64, 96), codec=codec, pix=pix, rate=50)
+    times = presented([stamp for stamp, _ in VideoFile(path=path).frames()])
+    assert times == (pytest.approx(np.arange(12) / 50) if states else None)

@@ -1,12 +1,14 @@
 """Which frames train, choose and test, and where clips begin and end."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from toy_footage import body_points, moving
 
 from slimvid.data.footage import SHORTEST, Shot, assemble, cut_shot, hold_back, rate, split_shots
 from slimvid.errors import SlimvidError
-from slimvid.settings import TaskSettings
+from slimvid.settings import RANGES, TaskSettings
 
 
 def settings(**over) -> TaskSettings:
@@ -55,6 +57,83 @@ def test_validation_frames_are_apart_from_both_others(count, stride):
     assert len(val) >= SHORTEST and 0.1 < len(val) / len(train) < 0.25
 
 
+def cut_film(lengths: list[int]) -> list[Shot]:
+    starts = np.cumsum([0, *lengths])
+    return [shot(n, f"s{i}", int(starts[i])) for i, n in enumerate(lengths)]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "whole", "own", "spans"),
+    [
+        ((80, 200), True, {"train_frames": (0, 100)}, ((0, 80), (80, 95), (100, 280))),
+        ((80, 200), False, {"train_frames": (0, 100)}, ((0, 80), (80, 95), (100, 280))),
+        ((300,), False, {"val_frames": (150, 180)}, ((0, 142), (150, 180), (188, 300))),
+        ((150, 30, 120), False, {"val_frames": (150, 180)}, ((0, 150), (150, 180), (180, 300))),
+        ((145, 155), False, {"val_frames": (150, 180)}, ((0, 145), (150, 180), (188, 300))),
+        (
+            (300,),
+            False,
+            {"train_frames": (0, 100), "val_frames": (100, 120)},
+            ((0, 100), (100, 120), (125, 300)),
+        ),
+        ((300,), False, {"train_frames": (50, 150), "val_frames": (0, 50)}, ((50, 150), (0, 50), (155, 300))),
+        ((300,), False, {"train_frames": (0, 20)}, ((0, 20), None, (21, 300))),
+        ((300,), False, {"test_frames": (20, 300)}, ((0, 19), None, (20, 300))),
+        (
+            (300,),
+            False,
+            {"train_frames": (200, 300), "test_frames": (0, 200)},
+            ((200, 280), (285, 300), (0, 200)),
+        ),
+    ],
+)
+def test_what_follows_from_given_ranges_keeps_its_distance_within_a_shot(lengths, whole, own, spans):
+    found = split_shots(cut_film(lengths), settings(clip_frames=1000, **own), whole=whole)
+    ends = [(p[0].frames[0], p[-1].frames[-1] + 1) if p else None for p in found.values()]
+    assert tuple(ends) == spans
+
+
+def random_ranges(rng: np.random.Generator, total: int) -> dict[str, tuple[int, int]]:
+    """Up to three ranges that do not overlap, some touching, in any order; often none."""
+    ends = np.sort(rng.integers(0, total + 1, 6)).tolist()
+    if rng.random() < 0.5:
+        ends[2], ends[4] = ends[1], ends[3]  # side by side
+    ranges = rng.permutation([(ends[i], ends[i + 1]) for i in (0, 2, 4)]).tolist()
+    names = [name for name in RANGES if rng.random() < 0.4]
+    return {name: tuple(span) for name, span in zip(names, ranges, strict=False) if span[0] < span[1]}
+
+
+def test_derived_ranges_keep_their_distance_however_the_footage_is_cut():
+    rng = np.random.default_rng(7)
+    checked = refused = 0
+    for _ in range(1500):
+        lengths = rng.integers(1, rng.choice([30, 300]), rng.integers(1, 9)).tolist()
+        own, stride = random_ranges(rng, sum(lengths)), int(rng.integers(1, 4))
+        case = (lengths, own, stride, whole := bool(rng.integers(2)))
+        try:
+            task = settings(stride=stride, clip_frames=int(rng.integers(4, 60)), **own)
+            found = split_shots(cut_film(lengths), task, whole=whole)
+        except SlimvidError as error:  # a range, or what is left beside it, is too short
+            assert "hold no 2 consecutive frames" in str(error)
+            refused += 1
+            continue
+        taken = {split: np.array([t for p in found[split] for t in p.frames], int) for split in found}
+        for name, (first, last) in own.items():
+            inside = taken[name.removesuffix("_frames")]
+            assert first <= inside.min() and inside.max() < last, case
+        if not own and not len(taken["val"]):
+            continue  # short footage: nothing is left out
+        shot_of = np.repeat(np.arange(len(lengths)), lengths)
+        trains = len(taken["train"]) + len(taken["val"]) * ("val_frames" not in own) - len(lengths)
+        least = stride * min(15, max(1, int(0.05 * trains)))
+        for a, b in combinations(found, 2):
+            gaps = np.abs(taken[a][:, None] - taken[b])[shot_of[taken[a]][:, None] == shot_of[taken[b]]]
+            if gaps.size and not {f"{a}_frames", f"{b}_frames"} <= set(own):  # both as their user wants them
+                assert gaps.min() > least, (a, b, *case)
+                checked += 1
+    assert checked > 600 and refused < 600
+
+
 @pytest.mark.parametrize("count", [8, 12, 24, 32])
 def test_of_short_footage_nothing_is_held_back(count):
     found = split_shots([shot(count)], settings(clip_frames=100))
@@ -69,9 +148,9 @@ def test_given_validation_frames_are_taken_as_they_are():
     assert ends == [(0, 59), (60, 69), (80, 99)]
     pieces = split_shots([shot(100)], settings(val_frames=(60, 70), clip_frames=100))
     assert frames(pieces["train"]) == [list(range(57))]  # what is not given keeps its distance
-    assert frames(pieces["test"]) == [list(range(70, 100))]
+    assert frames(pieces["test"]) == [list(range(73, 100))]
     pieces = split_shots([shot(100)], settings(val_frames=(80, 100), test_frames=(60, 80), clip_frames=100))
-    assert frames(pieces["train"]) == [list(range(60))]
+    assert frames(pieces["train"]) == [list(range(57))]
 
 
 def test_whole_shots_are_never_in_both_splits():

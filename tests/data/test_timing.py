@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slimvid.data.timing import timeline
+from slimvid.data.timing import Stamp, presented, timeline
 
 
 @pytest.mark.parametrize(("fps", "tick"), [(29.97, 0.001), (240, 0.001), (25, 0.04), (59.94, 1 / 90000)])
@@ -56,3 +56,26 @@ def test_stamps_that_tell_nothing(stamps):
 
 def test_equal_stamps_are_not_shown_twice():
     assert timeline([0, 0.04, 0.04, 0.08, 0.12], tick=0.001).runs[0] in ([0, 1, 3, 4], [0, 2, 3, 4])
+
+
+def stamps(seen, decoded) -> list[Stamp]:
+    return [Stamp(seen=a, decoded=b) for a, b in zip(seen, decoded, strict=True)]
+
+
+def test_presentation_times_that_only_number_the_packets_give_way_to_decoding_times():
+    """As FFmpeg guesses them for H.264 with B-frames in AVI; the last frames leave the decoder at its end."""
+    seen = [1, 2, 3, 4, 7, 6, 8, 5, 9, 10]
+    assert presented(stamps(seen, [2, 3, 4, 5, 6, 7, 8, 9, None, None])) == list(range(2, 12))
+    assert presented(stamps([None] * 4, [0, 1, 2, None])) == [0, 1, 2, 3]
+
+
+def test_presentation_times_are_believed_where_they_rise_as_often():
+    clock = [0, 1, 2, 0, 1, 2]  # starts anew, and so do the decoding times
+    assert presented(stamps(clock, clock)) == clock
+    assert presented(stamps([0, 2, 4], [3, 1, 2])) == [0, 2, 4]
+    assert presented(stamps([2, 1], [None, None])) == [2, 1]
+
+
+def test_times_that_are_not_known_are_not_made_up():
+    assert presented(stamps([None, 1, 2], [None, None, None])) is None
+    assert presented(stamps([None, 1, 2], [0, None, 2])) is None

@@ -135,7 +135,8 @@ def test_video_that_says_it_is_turned_is_turned(tmp_path):
     start = data.find(struct.pack(">9i", *upright), data.find(b"tkhd"))
     path.write_bytes(data[:start] + struct.pack(">9i", *turned) + data[start + 36 :])
     assert probe(path).size == (96, 64)
-    clip = next(clips(settings(path, height=48, width=32, train_frames=(0, 2), val_frames=(2, 4)))["train"])
+    split = {"train_frames": (0, 2), "val_frames": (2, 4), "test_frames": (4, 6)}
+    clip = next(clips(settings(path, height=48, width=32, **split))["train"])
     red = clip.frames[0, ..., 0] > 128
     assert red[:10, -8:].all()  # top right as shown
     assert not red[:, :16].any()

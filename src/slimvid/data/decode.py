@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from slimvid.data.pictures import over_black
+from slimvid.data.timing import Stamp
 from slimvid.errors import SlimvidError
 
 # Numbers of ITU-T H.273, which FFmpeg uses.
@@ -42,8 +43,8 @@ class VideoFile:
     square: bool = True
     notes: list[str] = field(default_factory=list)
 
-    def frames(self) -> Iterator[tuple[float | None, np.ndarray]]:
-        """All frames as (time in seconds, uint8 [H, W, 3] sRGB).
+    def frames(self) -> Iterator[tuple[Stamp, np.ndarray]]:
+        """All frames as (when, uint8 [H, W, 3] sRGB), in the order in which they are seen.
 
         Raises:
             SlimvidError: no such file, no video in it, damaged, truncated, or of a kind that would not be
@@ -68,19 +69,19 @@ class VideoFile:
                 f"{self.path}: cannot be decoded ({error.strerror}); copy or export it again"
             ) from None
 
-    def _stream(self, container: Any, stream: Any) -> Iterator[tuple[float | None, np.ndarray]]:
+    def _stream(self, container: Any, stream: Any) -> Iterator[tuple[Stamp, np.ndarray]]:
         self.tick = float(stream.time_base or 0)
         viewer = _Viewer(file=self, aspect=stream.sample_aspect_ratio or Fraction(1))
         count, whole = 0, promised(container, stream)
-        broken: list[str] = []
-        for frame in _decoded(self.path, container, stream, broken):
-            yield from viewer.show(frame)
+        read = _Read(container=container, stream=stream)
+        for frame in _decoded(self.path, read):
+            yield from viewer.show(frame, read.stamp(frame, count))
             count += 1
         yield from viewer.rest()
-        if count < whole:
+        if count + read.dropped < whole:
             raise SlimvidError(f"{self.path}: truncated: {count} of {whole} frames; copy or export it again")
-        if broken and not whole:
-            raise SlimvidError(f"{self.path}: damaged ({broken[0]}); copy or export it again")
+        if read.broken and not whole:
+            raise SlimvidError(f"{self.path}: damaged ({read.broken[0]}); copy or export it again")
 
     def note(self, text: str) -> None:
         if text not in self.notes:
@@ -102,21 +103,67 @@ def promised(container: Any, stream: Any) -> int:
     return min(stream.frames, shown) if shown else stream.frames
 
 
-def _decoded(path: Path, container: Any, stream: Any, broken: list[str]) -> Iterator[Any]:
+@dataclass(kw_only=True)
+class _Read:
+    """A video stream that is being read.
+
+    Attributes:
+        container, stream: PyAV's.
+        packets: how many packets were read.
+        end: the tick after the last packet, in the order of decoding.
+        broken: errors of the container's reader.
+    """
+
+    container: Any
+    stream: Any
+    packets: int = 0
+    end: int = 0
+    broken: list[str] = field(default_factory=list)
+
+    @property
+    def dropped(self) -> int:
+        """Frames that an AVI counts and does not hold: a recorder that was late wrote an empty chunk."""
+        return self.end - self.packets if self.avi else 0
+
+    @property
+    def avi(self) -> bool:
+        return "avi" in self.container.format.name
+
+    def take(self, packet: Any) -> None:
+        if packet.size:
+            self.packets += 1
+            self.end = self.end if packet.dts is None else packet.dts + 1
+
+    def stamp(self, frame: Any, number: int) -> Stamp:
+        """When a frame is seen and was decoded, as far as the file itself tells and FFmpeg does not guess.
+
+        A stream without a container has the rate of its codec, if any; AVI holds decoding times alone.
+        """
+        import av
+
+        if self.container.format.flags & av.format.Flags.no_timestamps.value:
+            rate = self.stream.codec_context.framerate  # FFmpeg stamps them at 25 frames a second
+            return Stamp(seen=number / float(rate) if rate else None)
+        unit = self.stream.time_base
+        decoded = None if frame.dts is None or unit is None else float(frame.dts * unit)
+        return Stamp(seen=None if self.avi else frame.time, decoded=decoded)
+
+
+def _decoded(path: Path, read: _Read) -> Iterator[Any]:
     """All frames; what the decoder calls an error after the first frame means that the file is damaged.
 
-    Before it, recordings that begin in the middle of a group of pictures give harmless ones. Errors of the
-    container's reader are added to ``broken``.
+    Before it, recordings that begin in the middle of a group of pictures give harmless ones.
     """
-    count, packets = 0, container.demux(stream)
+    count, packets = 0, read.container.demux(read.stream)
     while True:
         with _errors() as said:
             packet = next(packets, None)
             frames = packet.decode() if packet is not None else []
         if packet is None:
             return
-        conceals = [text for _, name, text in said if name == stream.codec_context.name]
-        broken += [text.strip() for _, name, text in said if name == container.format.name]
+        read.take(packet)
+        conceals = [text for _, name, text in said if name == read.stream.codec_context.name]
+        read.broken += [text.strip() for _, name, text in said if name == read.container.format.name]
         if (conceals and count) or any(frame.is_corrupt for frame in frames):
             raise SlimvidError(f"{path}: frame {count} or one near it is damaged; copy or export it again")
         yield from frames
@@ -145,10 +192,10 @@ class _Viewer:
     aspect: Fraction
     graph: Any = None
     shape: tuple = ()
-    waiting: deque = field(default_factory=deque)  # times and orientations of frames in the graph
+    waiting: deque = field(default_factory=deque)  # stamps and orientations of frames in the graph
 
-    def show(self, frame: Any) -> Iterator[tuple[float | None, np.ndarray]]:
-        how = frame.time, _orientation(self.file, frame)
+    def show(self, frame: Any, stamp: Stamp) -> Iterator[tuple[Stamp, np.ndarray]]:
+        how = stamp, _orientation(self.file, frame)
         shape = frame.width, frame.height, frame.format.name
         if self.graph is not None and shape != self.shape:
             yield from self.rest()
@@ -162,14 +209,14 @@ class _Viewer:
         self.graph.vpush(frame)
         yield from self._pulled()
 
-    def rest(self) -> Iterator[tuple[float | None, np.ndarray]]:
+    def rest(self) -> Iterator[tuple[Stamp, np.ndarray]]:
         """What the deinterlacer still holds."""
         if self.graph is not None:
             self.graph.vpush(None)
             yield from self._pulled()
             self.graph = None
 
-    def _pulled(self) -> Iterator[tuple[float | None, np.ndarray]]:
+    def _pulled(self) -> Iterator[tuple[Stamp, np.ndarray]]:
         import av
 
         while True:
@@ -177,8 +224,8 @@ class _Viewer:
                 frame = self.graph.vpull()
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
-            time, orientation = self.waiting.popleft()
-            yield time, self._picture(frame, orientation)
+            stamp, orientation = self.waiting.popleft()
+            yield stamp, self._picture(frame, orientation)
 
     def _picture(self, frame: Any, orientation: np.ndarray) -> np.ndarray:
         _check_kind(self.file, frame)

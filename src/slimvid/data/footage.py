@@ -1,9 +1,9 @@
 """From footage to clips: which frames train, choose and test, and where clips begin and end.
 
 Validation frames ("val") are the end of what would train: whole shots where some are a small enough share of
-it, else a last part by time. Frames beside a border are nearly equal, so by time a few are left out: between
-train and val, and between val and a test that goes on where it ends. Of footage so short that this part would
-have fewer than `SHORTEST` frames nothing is held back: its "val" is empty.
+it, else a last part by time. Frames beside a border are nearly equal, so a few are left out wherever two
+splits meet within a shot, from a range that was not given: given ones are taken as they are. Of footage so
+short that "val" would have fewer than `SHORTEST` frames nothing is held back or left out: its "val" is empty.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,13 +15,14 @@ import numpy as np
 
 from slimvid.data.clip import BODY_POINTS, Clip
 from slimvid.data.flow import clip_flow
+from slimvid.data.manifest import SPLITS
 from slimvid.errors import SlimvidError
 from slimvid.settings import RANGES, TaskSettings
 
 TRAIN_SHARE = 0.7
 VAL_SHARE = 0.15  # of the training range
 VAL_MOST = 1 / 3  # whole shots are held back where they are no more than that
-GUARD_SHARE, GUARD_MOST = 0.05, 15  # left out at a border by time: a share of the range, and at most so many
+GUARD_SHARE, GUARD_MOST = 0.05, 15  # left out at a border: a share of the training range, and at most so many
 Span = tuple[int, int]  # frames [first, past the last)
 SHORTEST = 4  # frames; shorter leftovers are dropped where a split has something longer
 
@@ -49,7 +50,8 @@ def split_shots(
     ``train_frames``, ``val_frames`` and ``test_frames`` count over all shots one after the other. By default
     the first 70 % train and the rest test; with ``whole`` the border moves to the nearest border between two
     shots, so that a person or street is never in both. Unless it is given, "val" is taken from the end of the
-    training range. Every ``stride``-th frame of a shot is taken.
+    training range. A range that is given is taken as it is, touching or not; what follows from it keeps its
+    distance within a shot (`_Apart`). Every ``stride``-th frame of a shot is taken.
 
     Returns:
         The pieces of each split, in order; each is a `Shot` named after its first frame's number.
@@ -70,7 +72,9 @@ def hold_back(train: Sequence[Shot], test: Sequence[Shot], settings: TaskSetting
     """
     refuse_ranges(settings)
     total = sum(len(shot.frames) for shot in train)
-    spans = dict(zip(("train", "val"), _end_of(train, settings, (0, total), whole=True), strict=True))
+    spans = dict(
+        zip(("train", "val"), _end_of(train, settings, (0, total), whole=True, end=total), strict=True)
+    )
     pieces = {split: _pieces(train, settings, split, span) for split, span in spans.items()}
     return {**pieces, "test": [piece for shot in test for piece in cut_shot(shot, settings)]}
 
@@ -162,22 +166,29 @@ def _pieces(shots: Sequence[Shot], settings: TaskSettings, split: str, span: Spa
 
 def _spans(shots: Sequence[Shot], settings: TaskSettings, total: int, whole: bool) -> dict[str, Span]:
     """The range of each split; those that are not given follow from those that are."""
+    given = {split: getattr(settings, name) for split, name in zip(SPLITS, RANGES, strict=True)}
+    given = {split: span for split, span in given.items() if span is not None}
+    _check_given(settings, given, total)
     border = int(TRAIN_SHARE * total)
     if whole and len(shots) > 1:
-        borders = _borders(shots)
-        border = min(borders, key=lambda b: abs(b - border))
-    val, test = settings.val_frames, settings.test_frames
-    train = settings.train_frames or (0, min((s[0] for s in (val, test) if s), default=border))
-    if val and not settings.train_frames and train[1] == val[0]:
-        train = (0, val[0] - settings.stride * _guard(val[0] // settings.stride))
-    test = test or (max(train[1], val[1] if val else 0), total)
-    _check_apart(settings, {"train": train, **({"val": val} if val else {}), "test": test}, total)
+        border = min(_borders(shots), key=lambda b: abs(b - border))
+    train = given.get("train", (0, min((first for first, _ in given.values()), default=border)))
+    apart = _Apart.of(shots, settings, train)
+    test = given.get("test", (train[1], total))
+    val = given.get("val")
     if val is None:
-        train, val = _end_of(shots, settings, train, whole=whole, test=test)
+        end = apart.end_before(test[0]) if test[0] >= train[1] else total
+        rest, val = _end_of(shots, settings, train, whole=whole, end=min(train[1], end))
+        if val[0] < val[1] or not given:
+            return {"train": rest, "val": val, "test": test}
+    if "train" not in given:
+        train = (0, max(0, apart.end_before(train[1])))
+    if "test" not in given:
+        test = (min(total, apart.begin_after(max(train[1], val[1]))), total)
     return {"train": train, "val": val, "test": test}
 
 
-def _check_apart(settings: TaskSettings, spans: Mapping[str, Span], total: int) -> None:
+def _check_given(settings: TaskSettings, spans: Mapping[str, Span], total: int) -> None:
     for split, (first, last) in spans.items():
         if last > total:
             raise SlimvidError(
@@ -190,30 +201,54 @@ def _check_apart(settings: TaskSettings, spans: Mapping[str, Span], total: int) 
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Apart:
+    """The distance between two splits: ``guard`` frames of the footage are left out, or a shot begins.
+
+    Attributes:
+        guard: frames of the footage, a multiple of the stride.
+        borders: where shots begin.
+    """
+
+    guard: int
+    borders: Sequence[int]
+
+    @classmethod
+    def of(cls, shots: Sequence[Shot], settings: TaskSettings, train: Span) -> "_Apart":
+        """As the length of the training range wants it, "val" included."""
+        kept = (train[1] - train[0]) // settings.stride
+        guard = min(GUARD_MOST, max(1, round(GUARD_SHARE * kept)))
+        return cls(guard=settings.stride * guard, borders=_borders(shots))
+
+    def end_before(self, first: int) -> int:
+        """Where a range must end at the latest, so that another one may begin at ``first``."""
+        return max([first - self.guard, *(b for b in self.borders if b <= first)])
+
+    def begin_after(self, last: int) -> int:
+        """Where a range may begin at the earliest when another one ends before frame ``last``."""
+        return min([last + self.guard, *(b for b in self.borders if b >= last)])
+
+
 def _end_of(
-    shots: Sequence[Shot], settings: TaskSettings, span: Span, *, whole: bool, test: Span | None = None
+    shots: Sequence[Shot], settings: TaskSettings, span: Span, *, whole: bool, end: int
 ) -> tuple[Span, Span]:
-    """A training range divided in two: what trains, and its end, held back as "val" (empty if too short)."""
-    (first, last), stride = span, settings.stride
+    """A training range divided in two: what trains, and what is held back as "val" (empty if too short).
+
+    Args:
+        end: where "val" must end, for its distance from the test split.
+    """
+    (first, last), stride, borders = span, settings.stride, _borders(shots)
     wanted = VAL_SHARE * (last - first)
     allowed = range(SHORTEST * stride, int(VAL_MOST * (last - first)) + 1)
-    borders = [b for b in _borders(shots) if whole and last - b in allowed]
-    if borders:
-        border = min(borders, key=lambda b: abs(last - b - wanted))
-        return (first, border), (border, last)
-    kept = (last - first) // stride
-    held, guard = round(VAL_SHARE * kept), stride * _guard(kept)
+    begins = [b for b in borders if whole and b > first and end - b in allowed]
+    if begins:
+        begin = min(begins, key=lambda b: abs(end - b - wanted))
+        return (first, begin), (begin, end)
+    held = round(VAL_SHARE * ((last - first) // stride))
     if held < SHORTEST:
         return span, (last, last)
-    goes_on = test is not None and test[0] >= last and last not in _borders(shots)
-    end = min(last, test[0] - guard) if goes_on else last
     begin = end - held * stride
-    return (first, begin - guard), (begin, end)
-
-
-def _guard(kept: int) -> int:
-    """How many of a range's frames are left out at a border by time."""
-    return min(GUARD_MOST, max(1, round(GUARD_SHARE * kept)))
+    return (first, _Apart.of(shots, settings, span).end_before(begin)), (begin, end)
 
 
 def _borders(shots: Sequence[Shot]) -> list[int]:

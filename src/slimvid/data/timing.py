@@ -3,11 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
 PAUSE = 0.5  # seconds; a longer step (of at least three usual ones) ends a clip like a cut
 _JITTER = 0.25  # of the usual step: recorders and their clocks are not exact
+
+
+class Stamp(NamedTuple):
+    """When a frame is seen, and when it was decoded, in seconds; None: the file does not say."""
+
+    seen: float | None
+    decoded: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +32,30 @@ class Timeline:
     fps: float | None
     runs: Sequence[Sequence[int]]
     notes: tuple[str, ...] = ()
+
+
+def presented(stamps: Sequence[Stamp]) -> list[float] | None:
+    """The times of frames that come in the order in which they are seen, in seconds; None: nothing tells.
+
+    Some files hold decoding times alone (AVI, or Matroska made of it). Where frames refer to later ones
+    (B-frames), FFmpeg's guess of the others may follow the order of decoding, and falls again and again. The
+    decoding times rise then, each as much too late as the decoder waits; the last frames have none and follow
+    in usual steps.
+    """
+    seen = [stamp.seen for stamp in stamps]
+    decoded = [stamp.decoded for stamp in stamps]
+    while decoded and decoded[-1] is None:
+        decoded.pop()
+    if None not in seen and (len(decoded) < 2 or None in decoded or _falls(seen) <= _falls(decoded)):
+        return seen
+    if len(decoded) < 2 or None in decoded:
+        return None
+    step = float(np.median(np.diff(decoded)))
+    return decoded + [decoded[-1] + step * (n + 1) for n in range(len(stamps) - len(decoded))]
+
+
+def _falls(times: Sequence[float]) -> int:
+    return int((np.diff(times) < 0).sum())
 
 
 def timeline(times: Sequence[float], *, tick: float) -> Timeline:

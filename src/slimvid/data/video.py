@@ -22,7 +22,7 @@ from slimvid.data.layout import clean
 from slimvid.data.pictures import PICTURES, read_ids, read_picture
 from slimvid.data.points import read_landmarks, read_openpose
 from slimvid.data.sequence import check_numbering, list_files
-from slimvid.data.timing import Timeline, timeline
+from slimvid.data.timing import Stamp, Timeline, presented, timeline
 from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
 
@@ -111,9 +111,9 @@ def probe(path: Path) -> Probe:
 
     size: tuple[int, int] | None = None
     thumbnails = []
-    times: list[float] = []
+    stamps = []
     file = VideoFile(path=path)
-    for number, (time, frame) in enumerate(_pictures(path) if path.is_dir() else file.frames()):
+    for number, (stamp, frame) in enumerate(_pictures(path) if path.is_dir() else file.frames()):
         size = size or frame.shape[:2]
         if frame.shape[:2] != size:
             raise SlimvidError(
@@ -121,17 +121,16 @@ def probe(path: Path) -> Probe:
                 f"{size[1]}x{size[0]}; make all frames the same size"
             )
         thumbnails.append(cv2.resize(frame, _THUMBNAIL, interpolation=cv2.INTER_AREA))
-        times += [] if time is None else [time]
+        stamps.append(stamp)
     if size is None:
         raise SlimvidError(f"{path}: no frame can be decoded; export the video again")
-    count = len(thumbnails)
-    stamped = len(times) == count
+    count, times = len(thumbnails), presented(stamps)
     return Probe(
         count=count,
         size=size,
         square=file.square,
         cuts=find_cuts(np.stack(thumbnails)),
-        times=timeline(times, tick=file.tick) if stamped else Timeline(fps=None, runs=[range(count)]),
+        times=timeline(times, tick=file.tick) if times else Timeline(fps=None, runs=[range(count)]),
         notes=tuple(file.notes),
     )
 
@@ -264,8 +263,8 @@ def _pick(path: Path, wanted: Iterable[int]) -> Iterator[np.ndarray]:
             return
 
 
-def _pictures(folder: Path) -> Iterator[tuple[None, np.ndarray]]:
+def _pictures(folder: Path) -> Iterator[tuple[Stamp, np.ndarray]]:
     """The pictures of a folder, in order; they have no time."""
     files = list_files(folder, PICTURES)
     check_numbering(files)
-    yield from ((None, read_picture(file)) for file in files)
+    yield from ((Stamp(None), read_picture(file)) for file in files)
