@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask, write_prepared
 from slimvid.errors import SlimvidError
+from slimvid.leftovers import temporary_sibling
 
 
 @pytest.fixture
@@ -351,9 +353,33 @@ def test_failure_leaves_the_earlier_store_whole(store, make_clip, make_meta):
 
 
 def test_leftovers_of_a_killed_run_are_removed(store, make_clip, make_meta):
-    stale = store / ".partial-killed"
+    own = temporary_sibling(store / "partial").name
+    stale = store / own.replace(f"-{os.getpid()}-", f"-{2**22 + 1}-")  # above the largest process number
     stale.mkdir()
     (stale / "train.arrow").write_bytes(b"half")
     write_prepared(store, make_meta(), splits_of(make_clip, train=("a",)))
     assert not stale.exists()
     assert len(PreparedTask(store).clips("train")) == 1
+
+
+def test_two_that_write_the_same_store_at_once_both_end_well(tmp_path, make_clip, make_meta):
+    splits = splits_of(make_clip)
+
+    def slow():
+        yield splits["train"][0]
+        write_prepared(tmp_path, make_meta(), splits)  # meanwhile another one begins, and ends
+        yield splits["train"][1]
+
+    write_prepared(tmp_path, make_meta(), {**splits, "train": slow()})
+    assert {p.name for p in tmp_path.iterdir()} == {*(f"{s}.arrow" for s in splits), "manifest.parquet"}
+    assert len(PreparedTask(tmp_path).clips("train")) == 2
+
+
+def test_a_store_can_be_read_while_the_same_one_takes_its_place(store, make_clip, make_meta, monkeypatch):
+    opened, move = [], Path.replace
+    spy = lambda path, target: (opened.append(PreparedTask(store)), move(path, target))  # noqa: E731
+    monkeypatch.setattr(Path, "replace", spy)
+    write_prepared(store, make_meta(), splits_of(make_clip))
+    assert len(opened) == 4
+    with pytest.raises(SlimvidError, match=r"manifest\.parquet: missing"):  # it must not describe other files
+        write_prepared(store, make_meta(), splits_of(make_clip, train=("a",)))

@@ -1,8 +1,8 @@
 """Writing the prepared store: all of it or nothing, the same bytes every time."""
 
 import shutil
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,13 @@ from slimvid.data.manifest import MANIFEST, SPLITS, TaskMeta, write_manifest
 from slimvid.data.rows import MAPS, encode_row, row_hash
 from slimvid.errors import SlimvidError
 from slimvid.files import system_errors
+from slimvid.leftovers import remove_leftovers, temporary_sibling
 
 
 def write_prepared(root: Path | str, meta: TaskMeta, splits: Mapping[str, Iterable[Clip]]) -> None:
     """Write a task's store into folder ``root``; nothing of it is visible before all of it is written.
+
+    Several processes may write the same store at once: their rows are the same, and the last one's stay.
 
     Args:
         root: ``data/prepared/<task>``; files of an earlier preparation are replaced.
@@ -34,10 +37,7 @@ def write_prepared(root: Path | str, meta: TaskMeta, splits: Mapping[str, Iterab
 
 def _write(root: Path, meta: TaskMeta, splits: Mapping[str, Iterable[Clip]]) -> None:
     root.mkdir(parents=True, exist_ok=True)
-    for stale in root.glob(".partial-*"):  # of a killed run
-        shutil.rmtree(stale, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=root, prefix=".partial-") as name:
-        work = Path(name)
+    with _own_folder(root) as work:
         rows: list[dict[str, Any]] = []
         files = {}
         for split in SPLITS:
@@ -46,9 +46,35 @@ def _write(root: Path, meta: TaskMeta, splits: Mapping[str, Iterable[Clip]]) -> 
             files[split] = {"rows": len(written), "bytes": (work / f"{split}.arrow").stat().st_size}
             rows += written
         write_manifest(work / MANIFEST, meta, rows, files)
-        (root / MANIFEST).unlink(missing_ok=True)  # an old manifest must never describe new files
-        for file in (*(f"{split}.arrow" for split in SPLITS), MANIFEST):
-            (work / file).replace(root / file)
+        _publish(work, root)
+
+
+@contextmanager
+def _own_folder(root: Path) -> Iterator[Path]:
+    """A hidden folder in ``root`` of this process alone; what killed ones left there goes."""
+    remove_leftovers(root)
+    work = temporary_sibling(root / "partial")
+    work.mkdir()
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _publish(work: Path, root: Path) -> None:
+    """Move a whole store to its place; an old manifest never describes new files.
+
+    One that describes the same rows may stay meanwhile: another process that prepared them reads it now.
+    """
+    manifest = root / MANIFEST
+    try:
+        same = manifest.read_bytes() == (work / MANIFEST).read_bytes()
+    except FileNotFoundError:
+        same = False
+    if not same:
+        manifest.unlink(missing_ok=True)
+    for file in (*(f"{split}.arrow" for split in SPLITS), MANIFEST):
+        (work / file).replace(root / file)
 
 
 def _write_split(
