@@ -36,6 +36,7 @@ FEW = {"clip_frames": 12, "train_clips": 2, "val_clips": 2, "test_clips": 1}
 CHOOSING = {"train-teacher", "compress", "train-evaluator", "search"}
 OTHER = {
     "prepare",
+    "inputs",  # settings, hashes and links: it opens no store
     "table",
     "paper-table",
     "track",
