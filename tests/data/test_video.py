@@ -2,6 +2,7 @@
 
 import logging
 import struct
+import tracemalloc
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +20,9 @@ from toy_footage import (
     write_text,
 )
 
+from slimvid.data.decode import VideoFile
 from slimvid.data.drawing import canny_edges
+from slimvid.data.timing import Stamp
 from slimvid.data.video import clips, condition_spec, find_cuts, probe
 from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
@@ -112,8 +115,25 @@ def test_hard_cuts_end_clips(tmp_path):
 
 
 def test_fast_motion_is_no_cut():
-    assert find_cuts(moving(12, 24, 32, step=5)) == []
-    assert find_cuts(np.zeros((1, 24, 32, 3), np.uint8)) == []
+    frames = moving(12, 24, 32, step=5).astype(np.float32)
+    assert find_cuts(np.abs(np.diff(frames, axis=0)).mean(axis=(1, 2, 3)).tolist()) == []
+    assert find_cuts([]) == []
+
+
+def test_memory_does_not_grow_with_the_footage(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.mp4", moving(4, 64, 96))
+    frames = lambda file: (
+        (Stamp(t / 25, t / 25), np.full((24, 32, 3), t % 9, np.uint8)) for t in range(4000)
+    )  # noqa: E731
+    monkeypatch.setattr(VideoFile, "frames", frames)
+    probe(path)  # imports
+    tracemalloc.start()
+    try:
+        assert probe(path).count == 4000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4000 * 500  # bytes; thumbnails have 2304 each
 
 
 def test_cuts_of_real_footage(real_data):

@@ -104,14 +104,17 @@ def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:
 def probe(path: Path) -> Probe:
     """Decode all footage once: it is whole, of one size, and its hard cuts are known.
 
+    Of a frame only some numbers are kept: no pictures, of which an hour would fill memory.
+
     Raises:
         SlimvidError: missing, no video, damaged, truncated, of changing size, or see `VideoFile`.
     """
     import cv2
 
     size: tuple[int, int] | None = None
-    thumbnails = []
-    stamps = []
+    count, before = 0, None
+    changes: list[float] = []
+    stamps: list[Stamp] = []
     file = VideoFile(path=path)
     for number, (stamp, frame) in enumerate(_pictures(path) if path.is_dir() else file.frames()):
         size = size or frame.shape[:2]
@@ -120,33 +123,36 @@ def probe(path: Path) -> Probe:
                 f"{path}: frame {number} is {frame.shape[1]}x{frame.shape[0]}, the first "
                 f"{size[1]}x{size[0]}; make all frames the same size"
             )
-        thumbnails.append(cv2.resize(frame, _THUMBNAIL, interpolation=cv2.INTER_AREA))
+        small = cv2.resize(frame, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
+        changes += [] if before is None else [float(np.abs(small - before).mean())]
+        count, before = number + 1, small
         stamps.append(stamp)
     if size is None:
         raise SlimvidError(f"{path}: no frame can be decoded; export the video again")
-    count, times = len(thumbnails), presented(stamps)
+    times = presented(stamps)
     return Probe(
         count=count,
         size=size,
         square=file.square,
-        cuts=find_cuts(np.stack(thumbnails)),
+        cuts=find_cuts(changes),
         times=timeline(times, tick=file.tick) if times else Timeline(fps=None, runs=[range(count)]),
         notes=tuple(file.notes),
     )
 
 
-def find_cuts(thumbnails: np.ndarray) -> list[int]:
-    """Frames at which a new shot begins: uint8 [N, h, w, 3] -> indices.
+def find_cuts(changes: Sequence[float]) -> list[int]:
+    """Frames at which a new shot begins.
 
-    A cut's mean absolute difference to the frame before is large, and far above those of the eight
-    differences around it, which fast motion's is not.
+    A cut's change is large, and far above the eight ones around it, which fast motion's is not.
+
+    Args:
+        changes: mean absolute difference of each frame's thumbnail to the one before, 0..255; N - 1 of N
+            frames.
     """
-    small = thumbnails.astype(np.float32)
-    change = np.abs(small[1:] - small[:-1]).mean(axis=(1, 2, 3))
     cuts = []
-    for i, value in enumerate(change):
-        around = np.concatenate([change[max(0, i - 4) : i], change[i + 1 : i + 5]])
-        usual = float(np.median(around)) if len(around) else 0.0
+    for i, value in enumerate(changes):
+        around = [*changes[max(0, i - 4) : i], *changes[i + 1 : i + 5]]
+        usual = float(np.median(around)) if around else 0.0
         if value > max(CUT_LEAST, CUT_RATIO * usual):
             cuts.append(i + 1)
     return cuts
