@@ -1,7 +1,9 @@
 """Pictures as a person sees them, maps as they are stored, and one line for what can be neither."""
 
+import os
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -217,3 +219,12 @@ def test_too_large_a_picture_is_one_line(tmp_path):
     path.write_bytes(data[:12] + head + struct.pack(">I", zlib.crc32(head)) + data[33:])
     with pytest.raises(SlimvidError, match=r"a\.png: too large"):
         read_picture(path)
+
+
+def test_threads_that_read_jpegs_leave_standard_error_in_its_place(tmp_path, capfd):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(path)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(read_picture, [path] * 400))
+    os.write(2, b"still heard")
+    assert capfd.readouterr().err == "still heard"

@@ -122,9 +122,10 @@ def test_fast_motion_is_no_cut():
 
 def test_memory_does_not_grow_with_the_footage(tmp_path, monkeypatch):
     path = write_video(tmp_path / "a.mp4", moving(4, 64, 96))
-    frames = lambda file: (
-        (Stamp(t / 25, t / 25), np.full((24, 32, 3), t % 9, np.uint8)) for t in range(4000)
-    )  # noqa: E731
+
+    def frames(file):
+        yield from ((Stamp(t / 25, t / 25), np.full((24, 32, 3), t % 9, np.uint8)) for t in range(4000))
+
     monkeypatch.setattr(VideoFile, "frames", frames)
     probe(path)  # imports
     tracemalloc.start()

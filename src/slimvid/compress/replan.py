@@ -6,7 +6,6 @@ block, a budget in place of it, other key-frames or another interpolation for Fa
 frames has to beat.
 """
 
-import shutil
 from typing import Any
 
 from slimvid import artifact
@@ -18,9 +17,7 @@ from slimvid.files import write_json
 from slimvid.paths import BUDGET, CLOCK
 from slimvid.runtime import code_revision
 from slimvid.settings import AnyTeacher
-from slimvid.teachers.loop import Tally
-
-CURVES = "curves.parquet"
+from slimvid.teachers.loop import Tally, write_curves
 
 
 def student_spec(
@@ -31,7 +28,7 @@ def student_spec(
 
 
 def compress(job: Job) -> None:
-    """Copy the artifact below with ``job.plan``, and its loss curves; nothing is spent on it."""
+    """Copy the artifact below with ``job.plan``. Nothing is learned: empty curves, a budget of 0."""
     job.parse(Options)
     below = artifact.read(job.teacher)
     own, wanted = below.plan.get("kind", "every_frame"), job.plan["kind"]
@@ -54,6 +51,6 @@ def compress(job: Job) -> None:
         },
         state=artifact.read_tensors(below.path / artifact.WEIGHTS),
     )
-    shutil.copyfile(job.teacher / CURVES, job.out / CURVES)
+    write_curves(job.out / "curves.parquet", {})
     write_json(job.out / BUDGET, Tally().budget())
     write_json(job.out / CLOCK, Tally().clock())
