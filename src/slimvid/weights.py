@@ -1,4 +1,4 @@
-"""Weights of published networks in files of the user: read without running what a file says."""
+"""Weights of published networks, in files of the user or of installed packages: read without running them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -61,6 +61,34 @@ def load_i3d(path: Path, *, field: str, sha256: str = I3D_SHA256) -> "nn.Module"
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:120]
         raise SlimvidError(f"{path}: not TorchScript ({reason}); get i3d_torchscript.pt") from None
+
+
+def packaged_state(package: str, version: str, file: str, *, sha256: str) -> "dict[str, Tensor]":
+    """The state dict in a file of an installed package, of which no code is imported.
+
+    Args:
+        package: its name in requirements.lock.
+        version: the one pinned there; what the message asks for. The file's hash decides.
+        file: its path inside the package's files, with "/".
+        sha256: the hash that the file must have.
+
+    Raises:
+        SlimvidError: the package is not installed, lacks the file, or holds another one.
+    """
+    from importlib import metadata
+
+    again = f"run `pip install --no-deps --force-reinstall {package}=={version}`, or `make install`"
+    try:
+        listed = metadata.files(package) or ()
+    except metadata.PackageNotFoundError:
+        raise SlimvidError(f"{package}: not installed, its weights measure frames; {again}") from None
+    paths = [Path(str(entry.locate())) for entry in listed if entry.as_posix() == file]
+    if not paths or not paths[0].is_file():
+        raise SlimvidError(f"{package}: installed without {file}; {again}")
+    found = sha256_file(paths[0])
+    if found != sha256:
+        raise SlimvidError(f"{paths[0]}: SHA-256 {found[:16]}..., {sha256[:16]}... is pinned; {again}")
+    return _read(paths[0])
 
 
 def check_hash(path: Path, sha256: str, *, field: str) -> None:
