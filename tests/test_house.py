@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "slimvid"
-ROOMS = ("nets", "data", "teachers", "compress", "infer", "measure", "report")
+ROOMS = ("nets", "data", "training", "teachers", "compress", "infer", "measure", "report")
 FREE = (
     "cli",
     "track",

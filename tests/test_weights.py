@@ -13,7 +13,7 @@ from slimvid.files import sha256_file
 from slimvid.measure import standard
 from slimvid.measure.fcn import load_fcn
 from slimvid.teachers.content import ContentLoss
-from slimvid.teachers.losses import Perceptual
+from slimvid.training.losses import Perceptual
 from slimvid.weights import load_i3d, load_state
 
 

@@ -19,7 +19,7 @@ log = logging.getLogger("slimvid")
 
 
 # Kinds of layer with weights (`layer_kind`) whose forward and backward pass in bf16 a test has compared with
-# fp32 on that kind of device: tests/teachers/test_precision.py, which prints the set of its device.
+# fp32 on that kind of device: tests/training/test_precision.py, which prints the set of its device.
 # A Conv3d that pads time by itself is not among them: torch 2.15 gives it wrong weight gradients on a CPU.
 # No CUDA device has run it yet.
 COMPARED = {

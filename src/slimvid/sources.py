@@ -13,7 +13,7 @@ from pathlib import Path
 from slimvid.errors import SlimvidError
 
 PACKAGE = Path(__file__).resolve().parent
-TRAINING_ROOMS = ("nets", "teachers", "compress")
+TRAINING_ROOMS = ("nets", "training", "teachers", "compress")
 
 
 def training_sources(*modules: str) -> list[Path]:

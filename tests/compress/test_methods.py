@@ -15,8 +15,8 @@ from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.nets.vid2vid import Output
 from slimvid.settings import MethodSettings, PlanSettings
-from slimvid.teachers.sequences import sample
 from slimvid.teachers.vid2vid import train
+from slimvid.training.sequences import sample
 
 
 def run(settings, tiny_task, tiny_settings, tiny_teacher, cpu, out):

@@ -16,7 +16,7 @@ from slimvid.measure.budget import training_budget, training_clock
 from slimvid.nets import build
 from slimvid.nets.shortcut_net import shortcut_spec
 from slimvid.settings import MethodSettings
-from slimvid.teachers.finish import seed_weights
+from slimvid.training.finish import seed_weights
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.infer.translator import with_given
 from slimvid.nets.vid2vid import Output
-from slimvid.teachers import loop
-from slimvid.teachers.sequences import chain, most_frames, offsets, sample, sequence_length
 from slimvid.teachers.vid2vid import Vid2VidTraining, generator_spec, train
+from slimvid.training import loop
+from slimvid.training.sequences import chain, most_frames, offsets, sample, sequence_length
 
 
 @pytest.fixture

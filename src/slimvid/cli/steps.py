@@ -35,7 +35,7 @@ def training(config: "Config", *, precision: str) -> Iterator["Runtime"]:
     from dataclasses import replace
 
     from slimvid.runtime import resolve
-    from slimvid.teachers.distributed import group
+    from slimvid.training.distributed import group
 
     runtime = resolve(device=config.device, precision=precision, threads=config.threads)
     with group(runtime.device) as device:

@@ -35,9 +35,9 @@ from slimvid.nets.vid2vid import Output
 from slimvid.nets.video_features import RandomVideoFeatures
 from slimvid.section import recorded
 from slimvid.settings import TeacherSettings
-from slimvid.teachers.losses import Perceptual, perceptual
-from slimvid.teachers.sequences import Batch, most_frames
 from slimvid.teachers.vid2vid import Pace, fit, generator_spec
+from slimvid.training.losses import Perceptual, perceptual
+from slimvid.training.sequences import Batch, most_frames
 from slimvid.weights import I3D_SHA256, load_i3d
 
 

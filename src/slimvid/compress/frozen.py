@@ -11,7 +11,7 @@ from slimvid.data.store import PreparedTask
 from slimvid.nets.framewise import FrameWise
 from slimvid.nets.quick import quicken
 from slimvid.runtime import Runtime
-from slimvid.teachers.sequences import Batch
+from slimvid.training.sequences import Batch
 
 
 class FrozenTeacher:

@@ -17,7 +17,7 @@ from slimvid.files import write_json
 from slimvid.paths import BUDGET, CLOCK
 from slimvid.runtime import code_revision
 from slimvid.settings import AnyTeacher
-from slimvid.teachers.loop import Tally, write_curves
+from slimvid.training.loop import Tally, write_curves
 
 
 def student_spec(

@@ -40,9 +40,9 @@ from slimvid.nets.shortcut_net import ShortcutGenerator, shortcut_spec
 from slimvid.runtime import Runtime
 from slimvid.section import recorded
 from slimvid.settings import AnyTeacher
-from slimvid.teachers import loop
-from slimvid.teachers.finish import seed_weights, train_to_artifact
-from slimvid.teachers.losses import gan, perceptual
+from slimvid.training import loop
+from slimvid.training.finish import seed_weights, train_to_artifact
+from slimvid.training.losses import gan, perceptual
 
 FITTED, FITTING = 4, 1 << 30  # windows that weights are fitted on, and the index of their random numbers
 UNBOUNDED = 6  # frames apart that pairs are trained up to where a plan names no longest interval

@@ -18,7 +18,7 @@ from slimvid.nets.vid2vid import Output
 from slimvid.section import recorded
 from slimvid.settings import AnyTeacher
 from slimvid.teachers import teacher_module
-from slimvid.teachers.sequences import Batch
+from slimvid.training.sequences import Batch
 
 
 def student_spec(

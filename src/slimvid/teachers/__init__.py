@@ -1,4 +1,4 @@
-"""Training of originals: one module per teacher over a shared loop, shared losses and shared sequences.
+"""Training of originals: one module per teacher over the loop, losses and sequences of ``training/``.
 
 A teacher's module holds
 

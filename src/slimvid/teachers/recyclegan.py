@@ -33,12 +33,12 @@ from slimvid.nets.resnet import resnet_spec
 from slimvid.nets.warp import warp
 from slimvid.runtime import Runtime
 from slimvid.settings import RecycleGANSettings
-from slimvid.teachers import loop
 from slimvid.teachers.content import content_loss
-from slimvid.teachers.finish import seed_weights, train_to_artifact
-from slimvid.teachers.losses import gan
-from slimvid.teachers.sequences import Batch
 from slimvid.teachers.synthetic_flow import ROWS, frame_noise, synthetic_flow
+from slimvid.training import loop
+from slimvid.training.finish import seed_weights, train_to_artifact
+from slimvid.training.losses import gan
+from slimvid.training.sequences import Batch
 
 DOMAINS = ("source", "target")
 

@@ -27,11 +27,11 @@ from slimvid.nets.vid2vid import FLOW_SCALE, Output
 from slimvid.nets.warp import warp
 from slimvid.runtime import Runtime
 from slimvid.settings import TeacherSettings
-from slimvid.teachers import loop
-from slimvid.teachers.distributed import any_process
-from slimvid.teachers.finish import seed_weights, train_to_artifact
-from slimvid.teachers.losses import feature_matching, gan, masked_l1, perceptual
-from slimvid.teachers.sequences import Batch, chain, sample, sequence_length
+from slimvid.training import loop
+from slimvid.training.distributed import any_process
+from slimvid.training.finish import seed_weights, train_to_artifact
+from slimvid.training.losses import feature_matching, gan, masked_l1, perceptual
+from slimvid.training.sequences import Batch, chain, sample, sequence_length
 
 
 class Pace(NamedTuple):

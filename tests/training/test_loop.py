@@ -9,7 +9,7 @@ import torch
 
 from slimvid.errors import SlimvidError
 from slimvid.runtime import Runtime
-from slimvid.teachers import loop
+from slimvid.training import loop
 
 LENGTH = SimpleNamespace(iterations=9, decay_from=0.5, save_every=2)
 

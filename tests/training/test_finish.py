@@ -13,7 +13,8 @@ from slimvid.compress.shortcut_options import Options as ShortcutOptions
 from slimvid.compress.uniform_options import Options as UniformOptions
 from slimvid.runtime import Runtime
 from slimvid.settings import MethodSettings, PlanSettings, RecycleGANSettings, TeacherSettings
-from slimvid.teachers import finish, recyclegan, vid2vid
+from slimvid.teachers import recyclegan, vid2vid
+from slimvid.training import finish
 
 MODULES = {"vid2vid": vid2vid, "recyclegan": recyclegan}
 

@@ -21,7 +21,7 @@ from slimvid.artifact import read_tensors, save_tensors
 from slimvid.errors import SlimvidError
 from slimvid.files import atomic_path, read_json, sha256_file, write_json
 from slimvid.runtime import Progress, Runtime, log
-from slimvid.teachers.distributed import any_process, average_gradients, world
+from slimvid.training.distributed import any_process, average_gradients, world
 
 
 class NotFiniteError(ArithmeticError):

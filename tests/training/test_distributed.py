@@ -7,12 +7,12 @@ import sys
 
 import torch
 
-from slimvid.teachers import distributed
+from slimvid.training import distributed
 
 SCRIPT = """
 import json, torch
 from pathlib import Path
-from slimvid.teachers import distributed, loop
+from slimvid.training import distributed, loop
 with distributed.group("cpu") as device:
     rank, processes = distributed.world()
     net = torch.nn.Linear(2, 1, bias=False)

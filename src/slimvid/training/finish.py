@@ -14,8 +14,8 @@ from slimvid.files import sha256_json, write_json
 from slimvid.paths import BUDGET, CLOCK
 from slimvid.runtime import Runtime, code_revision, library_versions
 from slimvid.section import recorded
-from slimvid.teachers import loop
-from slimvid.teachers.distributed import world
+from slimvid.training import loop
+from slimvid.training.distributed import world
 
 
 def seed_weights(seed: int) -> None:

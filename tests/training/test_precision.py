@@ -24,7 +24,7 @@ from slimvid.nets.choices import Form
 from slimvid.nets.shortcut import AdaBD
 from slimvid.runtime import COMPARED, Runtime, layer_kind, layer_kinds
 from slimvid.teachers import recyclegan, vid2vid
-from slimvid.teachers.finish import seed_weights
+from slimvid.training.finish import seed_weights
 
 DEVICES = [
     "cpu",

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from slimvid.errors import SlimvidError
-from slimvid.teachers.losses import Perceptual, feature_matching, gan, masked_l1
+from slimvid.training.losses import Perceptual, feature_matching, gan, masked_l1
 
 
 def test_gan_is_least_squares_summed_over_scales():

@@ -1,0 +1,1 @@
+"""What every training shares: the loop, losses, sequences of frames, several processes, saved state."""
