@@ -149,10 +149,37 @@ def cpu():
 
 
 @pytest.fixture(scope="session")
-def tiny_teacher(tiny_task, tiny_settings, cpu, tmp_path_factory) -> Path:
+def told(cpu):
+    """told(store, out, ...): what a training there is told; an original's where nothing else is said."""
+    from slimvid.data.store import PreparedTask
+    from slimvid.training.run import Run
+
+    def make(prepared: Path, out: Path = Path("nowhere"), **changes) -> Run:
+        data = PreparedTask(prepared, splits=("train",))
+        usual = {"row": "original", "seed": 0, "plan": {"kind": "every_frame"}, "runtime": cpu}
+        return Run(task=data.meta.task, data=data, out=out, **usual | changes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def compressed(told):
+    """compressed(settings, store, out, teacher=, teacher_settings=, ...): run a row's method there."""
+    from slimvid.compress import compress
+
+    def run(settings, prepared, out, *, teacher, teacher_settings, keyframes=None, **changes):
+        plan = settings.plan.model_dump(exclude_none=True)
+        own = told(prepared, out, **{"row": "student", "plan": plan, **changes})
+        compress(own, settings, teacher=teacher, teacher_settings=teacher_settings, keyframes=keyframes)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny_teacher(tiny_task, tiny_settings, told, tmp_path_factory) -> Path:
     """An original trained for four steps on the tiny task."""
     from slimvid.teachers.vid2vid import train
 
     out = tmp_path_factory.mktemp("teacher") / "0"
-    train(task="tiny", settings=tiny_settings, seed=0, prepared=tiny_task, out=out, runtime=cpu)
+    train(told(tiny_task, out), tiny_settings)
     return out

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 import slimvid
-from slimvid.compress import compress
 from slimvid.compress.frozen import FrozenTeacher
 from slimvid.data.store import FrameArchive, PreparedTask
 from slimvid.errors import SlimvidError
@@ -20,17 +19,17 @@ from slimvid.teachers.recyclegan import sample_unpaired, train
 
 
 @pytest.fixture(scope="module")
-def original(looks_task, recyclegan_settings, cpu, tmp_path_factory):
+def original(looks_task, recyclegan_settings, told, tmp_path_factory):
     out = tmp_path_factory.mktemp("recyclegan") / "0"
-    train(task="looks", settings=recyclegan_settings, seed=0, prepared=looks_task, out=out, runtime=cpu)
+    train(told(looks_task, out), recyclegan_settings)
     return out
 
 
-def test_the_frozen_original_draws_what_the_student_sees(original, looks_task, cpu):
-    data = PreparedTask(looks_task)
-    teacher = FrozenTeacher(original, data, cpu)
+def test_the_frozen_original_draws_what_the_student_sees(original, looks_task, told):
+    run = told(looks_task)
+    teacher = FrozenTeacher(original, run)
     batch = sample_unpaired(
-        data, np.random.default_rng(0), batch=2, enlarge=64
+        run.data, np.random.default_rng(0), batch=2, enlarge=64
     )  # crops: not the clip's pixels
     targets = teacher.frames(batch)
     assert targets.shape == (2, 1, 3, 32, 32) and not targets.requires_grad
@@ -38,35 +37,24 @@ def test_the_frozen_original_draws_what_the_student_sees(original, looks_task, c
     assert torch.allclose(targets[1], alone, atol=1e-5)
 
 
-def test_fast_vid2vid_is_for_vid2vid(original, looks_task, recyclegan_settings, cpu, tmp_path):
+@pytest.fixture
+def student(compressed, original, looks_task, recyclegan_settings):
+    """student(settings, out)"""
+
+    def run(settings, out):
+        compressed(settings, looks_task, out, teacher=original, teacher_settings=recyclegan_settings)
+
+    return run
+
+
+def test_fast_vid2vid_is_for_vid2vid(student, tmp_path):
     with pytest.raises(SlimvidError, match="compresses vid2vid originals, not recyclegan"):
-        compress(
-            task="looks",
-            row="fast_vid2vid",
-            settings=MethodSettings(method="fast_vid2vid"),
-            teacher_settings=recyclegan_settings,
-            seed=0,
-            prepared=looks_task,
-            teacher=original,
-            out=tmp_path,
-            runtime=cpu,
-            keys=None,
-        )
+        student(MethodSettings(method="fast_vid2vid"), tmp_path)
 
 
-def test_uniform_narrows_it_and_learns_from_it(original, looks_task, recyclegan_settings, cpu, tmp_path):
-    compress(
-        task="looks",
-        row="uniform",
-        settings=MethodSettings(method="uniform", options={"width": 0.5, "train": {"iterations": 2}}),
-        teacher_settings=recyclegan_settings,
-        seed=0,
-        prepared=looks_task,
-        teacher=original,
-        out=tmp_path,
-        runtime=cpu,
-        keys=None,
-    )
+def test_uniform_narrows_it_and_learns_from_it(student, tmp_path):
+    options = {"width": 0.5, "train": {"iterations": 2}}
+    student(MethodSettings(method="uniform", options=options), tmp_path)
     document = json.loads((tmp_path / "translator.json").read_text())
     assert document["spec"]["stem"] == [4, 8, 16] and document["spec"]["kind"] == "resnet"
     assert document["provenance"]["teacher"] == "original"
@@ -78,21 +66,10 @@ def test_uniform_narrows_it_and_learns_from_it(original, looks_task, recyclegan_
 
 @pytest.mark.parametrize(("way", "drawn"), [("hold", [0, 3, 6]), ("dis", [0, 3, 6, 7])])
 def test_every_third_frame_of_it_is_a_row_that_trains_nothing(
-    original, looks_task, recyclegan_settings, cpu, tmp_path, way, drawn
+    student, original, looks_task, tmp_path, way, drawn
 ):
     plan = PlanSettings(kind="keyframes", strategy="fixed", interval=3, interpolation=way)
-    compress(
-        task="looks",
-        row="free",
-        settings=MethodSettings(method="replan", plan=plan),
-        teacher_settings=recyclegan_settings,
-        seed=0,
-        prepared=looks_task,
-        teacher=original,
-        out=tmp_path / "free",
-        runtime=cpu,
-        keys=None,
-    )
+    student(MethodSettings(method="replan", plan=plan), tmp_path / "free")
     weights = [folder / "weights.safetensors" for folder in (original, tmp_path / "free")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
 

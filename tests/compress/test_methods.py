@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from slimvid.compress import compress
 from slimvid.compress.fast_vid2vid import STKD, part_time, plan_gaps
 from slimvid.compress.fast_vid2vid_options import Options
 from slimvid.compress.frozen import FrozenTeacher
@@ -19,56 +18,58 @@ from slimvid.teachers.vid2vid import train
 from slimvid.training.sequences import sample
 
 
-def run(settings, tiny_task, tiny_settings, tiny_teacher, cpu, out):
-    compress(
-        task="tiny",
-        row="student",
-        settings=settings,
-        teacher_settings=tiny_settings,
-        seed=0,
-        prepared=tiny_task,
-        teacher=tiny_teacher,
-        out=out,
-        runtime=cpu,
-        keys=lambda data: [[0, 2, 4, 7]],
-    )
-    return json.loads((out / "translator.json").read_text())
-
-
 @pytest.fixture
-def ready(tiny_task, tiny_settings, tiny_teacher, cpu, tmp_path):
-    return tiny_task, tiny_settings, tiny_teacher, cpu, tmp_path / "0"
+def student(compressed, tiny_task, tiny_settings, tiny_teacher, tmp_path):
+    """student(settings): its artifact's folder."""
+
+    def run(settings):
+        compressed(
+            settings,
+            tiny_task,
+            tmp_path / "0",
+            teacher=tiny_teacher,
+            teacher_settings=tiny_settings,
+            keyframes=lambda: [[0, 2, 4, 7]],
+        )
+        return tmp_path / "0"
+
+    return run
 
 
-def test_uniform_scales_every_width_and_walks_every_frame(ready):
+def document(folder):
+    return json.loads((folder / "translator.json").read_text())
+
+
+def test_uniform_scales_every_width_and_walks_every_frame(student):
     settings = MethodSettings(method="uniform", options={"width": 0.5, "train": {"iterations": 2}})
-    document = run(settings, *ready)
-    assert document["spec"]["width"] == 4 and document["plan"]["kind"] == "every_frame"
-    assert document["provenance"]["teacher"] == "original"
+    made = document(student(settings))
+    assert made["spec"]["width"] == 4 and made["plan"]["kind"] == "every_frame"
+    assert made["provenance"]["teacher"] == "original"
 
 
-def test_fast_vid2vid_is_decomposed_low_demand_and_part_time(ready):
+def test_fast_vid2vid_is_decomposed_low_demand_and_part_time(student):
     settings = MethodSettings(
         method="fast_vid2vid",
         plan=PlanSettings(kind="keyframes"),
         options={"train": {"iterations": 3}, "spatial_share": 0.34},
     )
-    document = run(settings, *ready)
-    assert document["spec"]["decomposed"] and document["spec"]["low_demand"]
-    assert document["plan"]["kind"] == "keyframes" and document["plan"]["window"] == 3
-    assert "random" in document["provenance"]["video_features"]
+    out = student(settings)
+    made = document(out)
+    assert made["spec"]["decomposed"] and made["spec"]["low_demand"]
+    assert made["plan"]["kind"] == "keyframes" and made["plan"]["window"] == 3
+    assert "random" in made["provenance"]["video_features"]
     import pyarrow.parquet as pq
 
-    curves = pq.read_table(ready[-1] / "curves.parquet").to_pydict()
+    curves = pq.read_table(out / "curves.parquet").to_pydict()
     assert np.isnan(curves["ltkd"][0]) and not np.isnan(curves["ltkd"][1])  # the first stage is spatial
     assert not any(np.isnan(curves["skd"]))
 
 
 @pytest.fixture
-def stkd(tiny_task, tiny_teacher, cpu):
-    data = PreparedTask(tiny_task)
-    teacher = FrozenTeacher(tiny_teacher, data, cpu)
-    batch = sample(data, np.random.default_rng(0), batch=2, length=3, gap=2)
+def stkd(tiny_task, tiny_teacher, told):
+    run = told(tiny_task)
+    teacher = FrozenTeacher(tiny_teacher, run)
+    batch = sample(run.data, np.random.default_rng(0), batch=2, length=3, gap=2)
     distiller = STKD(Options(), teacher, vgg=None, spatial_until=0)
     distiller.begin(batch, index=0)
     return distiller, teacher, batch
@@ -119,21 +120,22 @@ def test_teacher_frames_are_those_of_a_stream_from_the_sequences_start(stkd, tin
 
 
 @pytest.fixture
-def given_first(tiny_task, tiny_settings, cpu, tmp_path):
+def given_first(tiny_task, tiny_settings, told, tmp_path):
     """An original that is given true first frames."""
     settings = tiny_settings.model_copy(update={"first": "real", "iterations": 1})
-    train(task="tiny", settings=settings, seed=0, prepared=tiny_task, out=tmp_path / "real", runtime=cpu)
+    train(told(tiny_task, tmp_path / "real"), settings)
     return tmp_path / "real"
 
 
 @pytest.mark.parametrize("gap", [1, 3])
-def test_a_given_start_is_the_sequences_own(given_first, tiny_task, cpu, gap):
+def test_a_given_start_is_the_sequences_own(given_first, tiny_task, told, gap):
     """The teacher starts from true frames at the sequence's start, wherever in the clip that is."""
     import slimvid
 
-    data = PreparedTask(tiny_task)
+    run = told(tiny_task)
+    data = run.data
     batch = sample(data, np.random.default_rng(3), batch=2, length=4, gap=gap, given=2)
-    frames = FrozenTeacher(given_first, data, cpu).frames(batch)
+    frames = FrozenTeacher(given_first, run).frames(batch)
     assert torch.equal(frames[:, :2], batch.frames[:, :2])
     name, indices = batch.places[0]
     assert [i - indices[0] for i in indices] == ([0, 1, 2, 3] if gap == 1 else [0, 1, 3, 6])
@@ -145,21 +147,21 @@ def test_a_given_start_is_the_sequences_own(given_first, tiny_task, cpu, gap):
     assert indices[0] > 0 and np.array_equal(ours, np.stack([stream[i - indices[0]] for i in indices[2:]]))
 
 
-def test_the_student_is_trained_at_the_gaps_that_its_plan_meets(tiny_task, tiny_settings):
-    data, rng = PreparedTask(tiny_task), np.random.default_rng(0)
-    job = SimpleNamespace(task="tiny", row="fast", keys=lambda data: [[0, 3, 4, 11], [0, 11]])
-    gaps = plan_gaps(job, Options(), tiny_settings, data)
+def test_the_student_is_trained_at_the_gaps_that_its_plan_meets(tiny_task, tiny_settings, told):
+    rng = np.random.default_rng(0)
+    job = SimpleNamespace(run=told(tiny_task), keyframes=lambda: [[0, 3, 4, 11], [0, 11]])
+    gaps = plan_gaps(job, Options(), tiny_settings)
     assert sorted(gaps) == [1, 3, 7, 11]  # the longest training clip has 12 frames
     pace = part_time(gaps, longest=12, given=0, from_step=5)
     assert pace(4, rng) == (1, None)
     assert {pace(5, rng) for _ in range(60)} == {(3, 4), (1, None), (7, 2), (11, 2)}
-    assert plan_gaps(job, Options(gap_max=3), tiny_settings, data).tolist() == [2, 3]
+    assert plan_gaps(job, Options(gap_max=3), tiny_settings).tolist() == [2, 3]
 
 
-def test_a_plan_without_gaps_is_refused_in_one_line(tiny_task, tiny_settings):
-    job = SimpleNamespace(task="tiny", row="fast", keys=lambda data: [[0], [0]])
+def test_a_plan_without_gaps_is_refused_in_one_line(tiny_task, tiny_settings, told):
+    job = SimpleNamespace(run=told(tiny_task, row="fast"), keyframes=lambda: [[0], [0]])
     with pytest.raises(SlimvidError, match="plan of fast chooses one key-frame a training clip"):
-        plan_gaps(job, Options(), tiny_settings, PreparedTask(tiny_task))
+        plan_gaps(job, Options(), tiny_settings)
 
 
 @pytest.mark.parametrize(
@@ -179,6 +181,6 @@ def test_a_plan_without_gaps_is_refused_in_one_line(tiny_task, tiny_settings):
         (MethodSettings(method="fast_vid2vid", options={"i3d": "none.pt"}), r"none.pt: no such file"),
     ],
 )
-def test_wrong_options_are_named(settings, message, ready):
+def test_wrong_options_are_named(settings, message, student):
     with pytest.raises(SlimvidError, match=message):
-        run(settings, *ready)
+        student(settings)

@@ -8,7 +8,6 @@ from pyarrow.parquet import read_table
 
 import slimvid
 from slimvid import artifact
-from slimvid.compress import compress
 from slimvid.data.store import FrameArchive, PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.infer.translate import translate
@@ -43,20 +42,11 @@ def block(tiny_teacher, tiny_task, tmp_path):
 
 
 @pytest.fixture
-def replan(block, tiny_task, tiny_settings, cpu, tmp_path):
+def replan(compressed, block, tiny_task, tiny_settings, tmp_path):
     def go(options=None, **plan):
-        compress(
-            task="tiny",
-            row="often",
-            settings=MethodSettings(method="replan", over="shortcut", plan=plan, options=options or {}),
-            teacher_settings=tiny_settings,
-            seed=4,
-            prepared=tiny_task,
-            teacher=block,
-            out=tmp_path / "often",
-            runtime=cpu,
-            keys=None,
-        )
+        settings = MethodSettings(method="replan", over="shortcut", plan=plan, options=options or {})
+        below = {"teacher": block, "teacher_settings": tiny_settings}
+        compressed(settings, tiny_task, tmp_path / "often", row="often", **below)
         return tmp_path / "often"
 
     return go

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from slimvid import artifact
-from slimvid.compress import compress
 from slimvid.compress.frozen import FrozenTeacher
 from slimvid.compress.shortcut import ShortcutTraining, student_spec
 from slimvid.compress.shortcut_options import Options
@@ -48,21 +47,12 @@ def original(request, tiny_teacher, framewise):
 
 
 @pytest.fixture
-def run(original, tiny_task, tiny_settings, cpu, tmp_path):
+def run(compressed, original, tiny_task, tiny_settings, tmp_path):
     def go(name="0", plan=PLAN, seed=0, **options):
         options = {"hidden": 4, "train": {"iterations": 3, "disc_width": 4}, **options}
-        compress(
-            task="tiny",
-            row="short",
-            settings=MethodSettings(method="shortcut", plan=plan, options=options),
-            teacher_settings=tiny_settings,
-            seed=seed,
-            prepared=tiny_task,
-            teacher=original,
-            out=tmp_path / name,
-            runtime=cpu,
-            keys=None,
-        )
+        settings = MethodSettings(method="shortcut", plan=plan, options=options)
+        below = {"teacher": original, "teacher_settings": tiny_settings}
+        compressed(settings, tiny_task, tmp_path / name, row="short", seed=seed, **below)
         return tmp_path / name
 
     return go
@@ -112,40 +102,29 @@ def test_wrong_options_are_named(run, changes, message):
         run(**changes)
 
 
-def test_it_attaches_to_a_compressed_original(tiny_task, tiny_settings, tiny_teacher, cpu, tmp_path):
+def test_it_attaches_to_a_compressed_original(compressed, tiny_task, tiny_settings, tiny_teacher, tmp_path):
     """Composition: another method's student is a translator like any other."""
-    common = {
-        "task": "tiny",
-        "teacher_settings": tiny_settings,
-        "seed": 0,
-        "prepared": tiny_task,
-        "runtime": cpu,
-        "keys": None,
-    }
-    student = MethodSettings(method="uniform", options={"train": {"iterations": 1}})
-    compress(row="uniform", settings=student, teacher=tiny_teacher, out=tmp_path / "uniform", **common)
-    short = MethodSettings(method="shortcut", plan=PLAN, options={"train": {"iterations": 1}})
-    compress(row="both", settings=short, teacher=tmp_path / "uniform", out=tmp_path / "both", **common)
+
+    def put_over(method, row, teacher, **plan):
+        settings = MethodSettings(method=method, options={"train": {"iterations": 1}}, **plan)
+        below = {"teacher": teacher, "teacher_settings": tiny_settings}
+        compressed(settings, tiny_task, tmp_path / row, row=row, **below)
+
+    put_over("uniform", "uniform", tiny_teacher)
+    put_over("shortcut", "both", tmp_path / "uniform", plan=PLAN)
     both = artifact.read(tmp_path / "both")
     assert both.spec["teacher"]["width"] == 4 and both.provenance["teacher"] == "uniform"
 
 
 @pytest.fixture
-def training(original, tiny_task, tiny_settings, cpu):
+def training(original, tiny_task, tiny_settings, told):
     def make(**options):
-        teacher = FrozenTeacher(original, PreparedTask(tiny_task), cpu)
-        options = Options(hidden=8, **options)
+        run = told(tiny_task)
+        teacher = FrozenTeacher(original, run)
+        options = Options(hidden=8, interval=4, **options)
         torch.manual_seed(0)
-        return ShortcutTraining(
-            teacher=teacher,
-            net=build(student_spec(tiny_settings, None, options, teacher.source.spec)),
-            options=options,
-            interval=4,
-            settings=tiny_settings,
-            data=PreparedTask(tiny_task),
-            seed=0,
-            runtime=cpu,
-        )
+        net = build(student_spec(tiny_settings, None, options, teacher.source.spec))
+        return ShortcutTraining(run, net, tiny_settings, options, teacher)
 
     return make
 
@@ -223,24 +202,16 @@ def test_pairs_are_apart_by_every_distance_below_the_interval(framewise, tiny_ta
 
 
 @pytest.mark.parametrize("first", ["real", "generator"])
-def test_other_ways_to_begin_a_stream(first, tiny_task, tiny_settings, cpu, tmp_path):
+def test_other_ways_to_begin_a_stream(first, tiny_task, tiny_settings, told, tmp_path):
     """Given frames are the true ones, a first frame of its own branch is nobody's reference."""
     from slimvid.teachers.vid2vid import train
 
     settings = tiny_settings.model_copy(update={"first": first, "iterations": 1})
-    train(task="tiny", settings=settings, seed=0, prepared=tiny_task, out=tmp_path / "0", runtime=cpu)
-    teacher = FrozenTeacher(tmp_path / "0", PreparedTask(tiny_task), cpu)
-    options = Options(hidden=8)
-    t = ShortcutTraining(
-        teacher=teacher,
-        net=build(student_spec(settings, None, options, teacher.source.spec)),
-        options=options,
-        interval=3,
-        settings=settings,
-        data=PreparedTask(tiny_task),
-        seed=0,
-        runtime=cpu,
-    )
+    run = told(tiny_task, tmp_path / "0")
+    train(run, settings)
+    teacher, options = FrozenTeacher(tmp_path / "0", run), Options(hidden=8, interval=3)
+    net = build(student_spec(settings, None, options, teacher.source.spec))
+    t = ShortcutTraining(run, net, settings, options, teacher)
     window = t.windows.draw(np.random.default_rng(0))
     assert window.begin == {"real": 2, "generator": 1}[first]
     views = walked(t, window, 0.5)

@@ -17,22 +17,21 @@ from slimvid.teachers import content, teacher_module
 from slimvid.teachers.recyclegan import RecycleGANTraining, Way, generator_spec, sample_unpaired, train
 
 
-def training_of(task, settings, runtime):
+def training_of(run, settings):
     torch.manual_seed(0)
-    data = PreparedTask(task)
-    net = nets.build(generator_spec(settings, data.meta.condition))
-    return RecycleGANTraining(generator=net, settings=settings, data=data, seed=0, runtime=runtime)
+    net = nets.build(generator_spec(settings, run.data.meta.condition))
+    return RecycleGANTraining(run, net, settings)
 
 
 @pytest.fixture
-def training(looks_task, recyclegan_settings, cpu):
-    return training_of(looks_task, recyclegan_settings, cpu)
+def training(looks_task, recyclegan_settings, told):
+    return training_of(told(looks_task), recyclegan_settings)
 
 
 @pytest.fixture
-def original(looks_task, recyclegan_settings, cpu, tmp_path):
+def original(looks_task, recyclegan_settings, told, tmp_path):
     out = tmp_path / "0"
-    train(task="looks", settings=recyclegan_settings, seed=0, prepared=looks_task, out=out, runtime=cpu)
+    train(told(looks_task, out), recyclegan_settings)
     return out
 
 
@@ -53,10 +52,10 @@ def test_every_loss_of_the_paper_is_there_and_moves_its_network(training):
         assert any(moved), name
 
 
-def test_terms_without_weight_are_not_computed(looks_task, recyclegan_settings, cpu):
+def test_terms_without_weight_are_not_computed(looks_task, recyclegan_settings, told):
     """viper2label: unsupervised cycle of the labels only, spatial of the video only (release)."""
     changes = {"lambda_unsup_cycle": (0.0, 10.0), "lambda_spatial": (10.0, 0.0), "lambda_cycle": (0.0, 0.0)}
-    losses = training_of(looks_task, recyclegan_settings.model_copy(update=changes), cpu).step(0)
+    losses = training_of(told(looks_task), recyclegan_settings.model_copy(update=changes)).step(0)
     assert {n for n in losses if not n.startswith(("gan", "disc"))} == {
         "unsup_cycle_target",
         "spatial_source",
@@ -112,10 +111,10 @@ def test_enlarged_crops_keep_size_and_range(looks_task):
 
 
 def test_a_killed_run_ends_with_the_same_bytes(
-    original, looks_task, recyclegan_settings, cpu, tmp_path, monkeypatch
+    original, looks_task, recyclegan_settings, told, tmp_path, monkeypatch
 ):
     def run(out):
-        train(task="looks", settings=recyclegan_settings, seed=0, prepared=looks_task, out=out, runtime=cpu)
+        train(told(looks_task, out), recyclegan_settings)
 
     step, calls = RecycleGANTraining.step, []
 

@@ -18,11 +18,11 @@ from slimvid.training.sequences import chain, most_frames, offsets, sample, sequ
 
 
 @pytest.fixture
-def training(tiny_task, tiny_settings, cpu):
+def training(tiny_task, tiny_settings, told):
     torch.manual_seed(0)
-    data = PreparedTask(tiny_task)
-    net = nets.build(generator_spec(tiny_settings, data.meta.condition))
-    return Vid2VidTraining(generator=net, settings=tiny_settings, data=data, seed=0, runtime=cpu)
+    run = told(tiny_task)
+    net = nets.build(generator_spec(tiny_settings, run.data.meta.condition))
+    return Vid2VidTraining(run, net, tiny_settings)
 
 
 def test_training_brings_the_reconstruction_down(training):
@@ -80,9 +80,9 @@ def test_generator_loss_leaves_no_gradient_in_the_discriminators(training):
     assert all(torch.allclose(a, p.grad, atol=1e-6) for a, p in zip(shared, disc.parameters(), strict=True))
 
 
-def test_a_killed_run_ends_with_the_same_bytes(tiny_task, tiny_settings, cpu, tmp_path, monkeypatch):
+def test_a_killed_run_ends_with_the_same_bytes(tiny_task, tiny_settings, told, tmp_path, monkeypatch):
     def run(out):
-        train(task="tiny", settings=tiny_settings, seed=3, prepared=tiny_task, out=out, runtime=cpu)
+        train(told(tiny_task, out, seed=3), tiny_settings)
 
     run(tmp_path / "whole")
     calls = []
@@ -106,11 +106,11 @@ def test_a_killed_run_ends_with_the_same_bytes(tiny_task, tiny_settings, cpu, tm
     assert not (tmp_path / "killed/state").exists()
 
 
-def test_a_state_of_other_settings_is_not_resumed(tiny_task, tiny_settings, cpu, tmp_path):
+def test_a_state_of_other_settings_is_not_resumed(tiny_task, tiny_settings, told, tmp_path):
     out = tmp_path / "0"
     (out / "state").mkdir(parents=True)
     (out / "state/state.json").write_text(json.dumps({"identity": "other", "done": 3, "tensors": "gone"}))
-    train(task="tiny", settings=tiny_settings, seed=0, prepared=tiny_task, out=out, runtime=cpu)
+    train(told(tiny_task, out), tiny_settings)
     assert (out / "translator.json").exists()
     shutil.rmtree(out)
 
@@ -123,16 +123,16 @@ def test_artifact_says_what_was_off(tiny_teacher):
 
 
 @pytest.mark.parametrize("first", ["real", "generator"])
-def test_other_first_frames_train(first, tiny_task, tiny_settings, cpu, tmp_path):
+def test_other_first_frames_train(first, tiny_task, tiny_settings, told, tmp_path):
     settings = tiny_settings.model_copy(update={"first": first, "iterations": 1})
-    train(task="tiny", settings=settings, seed=0, prepared=tiny_task, out=tmp_path / "0", runtime=cpu)
+    train(told(tiny_task, tmp_path / "0"), settings)
     assert json.loads((tmp_path / "0/translator.json").read_text())["plan"]["first"] == first
 
 
-def test_foreground_without_classes_is_refused(tiny_task, tiny_settings, cpu, tmp_path):
+def test_foreground_without_classes_is_refused(tiny_task, tiny_settings, told):
     settings = tiny_settings.model_copy(update={"foreground": True})
     with pytest.raises(SlimvidError, match=r"tiny: foreground is on, .*set the task's `foreground`"):
-        train(task="tiny", settings=settings, seed=0, prepared=tiny_task, out=tmp_path, runtime=cpu)
+        train(told(tiny_task), settings)
 
 
 def test_flow_chains_over_strides(tiny_task):

@@ -7,7 +7,6 @@ from typing import get_args
 import pytest
 import torch
 
-from slimvid.compress import compress
 from slimvid.compress.fast_vid2vid_options import Options as FastOptions
 from slimvid.compress.shortcut_options import Options as ShortcutOptions
 from slimvid.compress.uniform_options import Options as UniformOptions
@@ -73,33 +72,23 @@ ELSEWHERE = {"vgg", "foreground", "precision", "save_every"}
 
 
 @pytest.mark.parametrize(("kind", "name"), [pair for pair in FIELDS if pair[1] not in ELSEWHERE])
-def test_every_setting_of_an_original_is_in_its_identity(stores, identity, tmp_path, kind, name):
+def test_every_setting_of_an_original_is_in_its_identity(stores, told, identity, kind, name):
     settings, prepared = stores[kind]
     field = type(settings).model_fields[name]
     changed = settings.model_copy(update={name: other(field, getattr(settings, name))})
     ids = [
-        identity(
-            lambda s=s: MODULES[kind].train(
-                task="t", settings=s, seed=0, prepared=prepared, out=tmp_path, runtime=runtime()
-            )
-        )
-        for s in (settings, settings, changed)
+        identity(lambda s=s: MODULES[kind].train(told(prepared), s)) for s in (settings, settings, changed)
     ]
     assert ids[0] == ids[1] != ids[2]
 
 
 @pytest.mark.parametrize("kind", MODULES)
-def test_how_often_a_state_is_saved_decides_bytes_where_a_run_may_fall_back(stores, identity, tmp_path, kind):
+def test_how_often_a_state_is_saved_decides_bytes_where_a_run_may_fall_back(stores, told, identity, kind):
     settings, prepared = stores[kind]
     ids = {
         (precision, every): identity(
             lambda p=precision, e=every: MODULES[kind].train(
-                task="t",
-                settings=settings.model_copy(update={"save_every": e}),
-                seed=0,
-                prepared=prepared,
-                out=tmp_path,
-                runtime=runtime(p),
+                told(prepared, runtime=runtime(p)), settings.model_copy(update={"save_every": e})
             )
         )
         for precision in ("fp32", "bf16")
@@ -110,17 +99,13 @@ def test_how_often_a_state_is_saved_decides_bytes_where_a_run_may_fall_back(stor
 
 
 def test_seed_threads_and_the_content_of_weights_are_in_it(
-    tiny_task, tiny_settings, identity, tmp_path, monkeypatch
+    tiny_task, tiny_settings, told, identity, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(vid2vid, "perceptual", lambda path: path and torch.nn.Identity())
 
     def train(settings=tiny_settings, seed=0, **changes):
-        run = replace(runtime(), **changes)
-        return identity(
-            lambda: vid2vid.train(
-                task="t", settings=settings, seed=seed, prepared=tiny_task, out=tmp_path, runtime=run
-            )
-        )
+        run = told(tiny_task, seed=seed, runtime=replace(runtime(), **changes))
+        return identity(lambda: vid2vid.train(run, settings))
 
     vgg = tmp_path / "vgg.pth"
     weighed = tiny_settings.model_copy(update={"vgg": vgg})
@@ -133,31 +118,17 @@ def test_seed_threads_and_the_content_of_weights_are_in_it(
     assert len(set(ids)) == len(ids)
 
 
-class Student:
-    """A student's training as a row's settings start it."""
-
-    def __init__(self, prepared, settings, teacher, out, identity):
-        self.ready = {"prepared": prepared, "teacher_settings": settings, "teacher": teacher, "out": out}
-        self.identity = identity
-
-    def __call__(self, method, *, options=None, plan=None, keys=((0, 2, 4, 7),)) -> str:
-        row = MethodSettings(method=method, options=options or {}, plan=PlanSettings(**(plan or {})))
-        return self.identity(
-            lambda: compress(
-                task="tiny",
-                row="student",
-                settings=row,
-                seed=0,
-                runtime=runtime(),
-                keys=lambda data: [list(k) for k in keys],
-                **self.ready,
-            )
-        )
-
-
 @pytest.fixture
-def student(tiny_task, tiny_settings, tiny_teacher, tmp_path, identity):
-    return Student(tiny_task, tiny_settings, tiny_teacher, tmp_path, identity)
+def student(compressed, tiny_task, tiny_settings, tiny_teacher, tmp_path, identity):
+    """student(method, ...): the identity of its training, as a row's settings start it."""
+    below = {"teacher": tiny_teacher, "teacher_settings": tiny_settings}
+
+    def of(method, *, options=None, plan=None, keys=((0, 2, 4, 7),)) -> str:
+        row = MethodSettings(method=method, options=options or {}, plan=PlanSettings(**(plan or {})))
+        keyframes = lambda: [list(k) for k in keys]  # noqa: E731
+        return identity(lambda: compressed(row, tiny_task, tmp_path, keyframes=keyframes, **below))
+
+    return of
 
 
 PLANS = {
@@ -204,25 +175,19 @@ def test_the_plan_and_the_key_frames_that_a_student_trains_for_are_in_it(student
 
 
 def test_a_run_killed_under_another_plan_starts_afresh(
-    tiny_task, tiny_settings, tiny_teacher, tmp_path, monkeypatch, caplog
+    compressed, tiny_task, tiny_settings, tiny_teacher, tmp_path, monkeypatch, caplog
 ):
     """The state of the killed one is not taken, and one line says so; the bytes are those of a run alone."""
 
     def go(out, interval):
-        compress(
-            task="tiny",
-            row="student",
-            settings=MethodSettings(
-                method="fast_vid2vid",
-                plan=PlanSettings(kind="keyframes", strategy="fixed", interval=interval),
-            ),
-            teacher_settings=tiny_settings,
-            seed=0,
-            prepared=tiny_task,
+        plan = PlanSettings(kind="keyframes", strategy="fixed", interval=interval)
+        compressed(
+            MethodSettings(method="fast_vid2vid", plan=plan),
+            tiny_task,
+            out,
             teacher=tiny_teacher,
-            out=out,
-            runtime=runtime(),
-            keys=lambda data: [list(range(0, 12, interval))],
+            teacher_settings=tiny_settings,
+            keyframes=lambda: [list(range(0, 12, interval))],
         )
         return (out / "weights.safetensors").read_bytes(), json.loads((out / "translator.json").read_text())
 

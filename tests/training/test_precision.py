@@ -1,10 +1,11 @@
 """Mixed precision: every trained layer and every whole step against fp32, on whatever device runs the tests.
 
-``pytest -s tests/teachers/test_precision.py`` prints the worst relative error of each kind of layer.
+``pytest -s tests/training/test_precision.py`` prints the worst relative error of each kind of layer.
 """
 
 import copy
 from collections import defaultdict
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -18,7 +19,6 @@ from slimvid.compress.shortcut import ShortcutTraining
 from slimvid.compress.shortcut import student_spec as shortcut_spec
 from slimvid.compress.shortcut_options import Options as ShortcutOptions
 from slimvid.compress.uniform import OutputDistillation
-from slimvid.data.store import PreparedTask
 from slimvid.nets import build, shortcut
 from slimvid.nets.choices import Form
 from slimvid.nets.shortcut import AdaBD
@@ -50,7 +50,7 @@ WARM = 10  # steps in fp32 first: untrained networks draw nearly constant maps, 
 
 
 @pytest.fixture(scope="module")
-def teachers(tiny_task, looks_task, tiny_settings, recyclegan_settings, cpu, tmp_path_factory):
+def teachers(tiny_task, looks_task, tiny_settings, recyclegan_settings, told, tmp_path_factory):
     """Originals at the default profile's widths; settings, store and artifact by kind.
 
     vid2vid's has 40 steps: after one, its flow branch draws nearly constant maps, and the gradient of a
@@ -62,10 +62,10 @@ def teachers(tiny_task, looks_task, tiny_settings, recyclegan_settings, cpu, tmp
     cyclic = recyclegan_settings.model_copy(update=wide)
     for module, settings, prepared in ((vid2vid, composite, tiny_task), (recyclegan, cyclic, looks_task)):
         out = root / settings.teacher
-        module.train(task="t", settings=settings, seed=0, prepared=prepared, out=out, runtime=cpu)
+        module.train(told(prepared, out), settings)
     return {
-        "vid2vid": (composite, PreparedTask(tiny_task), root / "vid2vid"),
-        "recyclegan": (cyclic, PreparedTask(looks_task), root / "recyclegan"),
+        "vid2vid": (composite, told(tiny_task), root / "vid2vid"),
+        "recyclegan": (cyclic, told(looks_task), root / "recyclegan"),
     }
 
 
@@ -73,29 +73,30 @@ def training(name: str, teachers, runtime: Runtime):
     """A training as its teacher or method sets it up, from seeded weights."""
     method, _, rest = name.partition(" ")
     kind = "recyclegan" if "recyclegan" in name else "vid2vid"
-    settings, data, below = teachers[kind]
+    settings, run, below = teachers[kind]
+    run = replace(run, runtime=runtime)
     module = recyclegan if kind == "recyclegan" else vid2vid
     made = recyclegan.RecycleGANTraining if kind == "recyclegan" else vid2vid.Vid2VidTraining
     settings = settings.model_copy(update=SETTINGS.get(rest, {}))
-    common = {"settings": settings, "data": data, "seed": 0, "runtime": runtime}
-    condition = data.meta.condition
+    condition = run.data.meta.condition
     if method == kind:
         seed_weights(0)
         changes = (
             {"foreground": [0]} if rest == "foreground" else {}
         )  # the tiny task's only channel: its edges
-        return made(generator=build(module.generator_spec(settings, condition, **changes)), **common)
-    teacher = FrozenTeacher(below, data, runtime)
+        return made(run, build(module.generator_spec(settings, condition, **changes)), settings)
+    teacher = FrozenTeacher(below, run)
     if method == "shortcut":
         form = rest.partition(" ")[2]
         options = ShortcutOptions(
             start="fitted",
+            interval=3,
             decode="raw" if form == "raw" else None,
             form=form if form in get_args(Form) else "full",
         )
         seed_weights(0)
         net = build(shortcut_spec(settings, condition, options, teacher.source.spec))
-        return ShortcutTraining(teacher=teacher, net=net, options=options, interval=3, **common)
+        return ShortcutTraining(run, net, settings, options, teacher)
     if method == "uniform":
         changes, distiller = {"width": 8}, OutputDistillation(teacher, weight=10)
     else:
@@ -103,7 +104,7 @@ def training(name: str, teachers, runtime: Runtime):
         distiller = STKD(FastOptions(), teacher, vgg=None, spatial_until=0)
     seed_weights(0)
     generator = build(module.generator_spec(settings, condition, **changes))
-    return made(generator=generator, distiller=distiller, **common)
+    return made(run, generator, settings, distiller=distiller)
 
 
 def runtime(device: str, precision: str) -> Runtime:

@@ -1,8 +1,8 @@
 """The commands that make a row: data, trainings, frames, measures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -24,22 +24,34 @@ from slimvid.cli.options import (
 
 if TYPE_CHECKING:
     from slimvid.config import Config
-    from slimvid.runtime import Runtime
+    from slimvid.training.run import Run
 
 app = typer.Typer()
 
 
 @contextmanager
-def training(config: "Config", *, precision: str) -> Iterator["Runtime"]:
-    """Where a training runs; under torchrun, as one of its processes."""
+def training(
+    config: "Config", task: str, row: str, seed: int, *, plan: Mapping[str, Any], precision: str
+) -> Iterator["Run"]:
+    """What a training is told; under torchrun, as one of its processes."""
     from dataclasses import replace
 
+    from slimvid.data.store import PreparedTask
     from slimvid.runtime import resolve
     from slimvid.training.distributed import group
+    from slimvid.training.run import Run
 
     runtime = resolve(device=config.device, precision=precision, threads=config.threads)
     with group(runtime.device) as device:
-        yield replace(runtime, device=device)
+        yield Run(
+            task=task,
+            row=row,
+            seed=seed,
+            data=PreparedTask(paths.prepared(task), splits=("train",)),
+            plan=plan,
+            out=paths.checkpoint(task, row, seed),
+            runtime=replace(runtime, device=device),
+        )
 
 
 @app.command()
@@ -67,42 +79,31 @@ def train_teacher(task: Task, seed: Seed, config: ConfigFiles = None, log: LogFi
         from slimvid.teachers import teacher_module
 
         section(settings.tasks, task, "tasks")
-        teacher = settings.teacher_settings(task)
-        with training(settings, precision=teacher.precision) as runtime:
-            teacher_module(teacher).train(
-                task=task,
-                settings=teacher,
-                seed=seed,
-                prepared=paths.prepared(task),
-                out=paths.checkpoint(task, "original", seed),
-                runtime=runtime,
-            )
+        teacher, plan = settings.teacher_settings(task), {"kind": "every_frame"}
+        with training(settings, task, "original", seed, plan=plan, precision=teacher.precision) as run:
+            teacher_module(teacher).train(run, teacher)
 
 
 @app.command()
 def compress(task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None) -> None:
     """Compress a task's original (or the row that the method is put over); a killed run resumes."""
     with job(config, log) as settings:
-        from slimvid.compress import compress as run
+        from slimvid.compress import compress as compress_run
         from slimvid.infer.keyframes import split_keys
 
         section(settings.tasks, task, "tasks")
         section(settings.methods, method, "methods")
         teacher, original = settings.teacher_settings(task), settings.teacher_row(method)
         row = settings.row(task, method)
-        walk, precision = row.plan, row.options.get("train", {}).get("precision", teacher.precision)
-        with training(settings, precision=precision) as runtime:
-            run(
-                task=task,
-                row=method,
-                settings=row,
-                teacher_settings=teacher,
-                seed=seed,
-                prepared=paths.prepared(task),
+        precision = row.options.get("train", {}).get("precision", teacher.precision)
+        plan = row.plan.model_dump(exclude_none=True)
+        with training(settings, task, method, seed, plan=plan, precision=precision) as run:
+            compress_run(
+                run,
+                row,
                 teacher=paths.checkpoint(task, original, seed),
-                out=paths.checkpoint(task, method, seed),
-                runtime=runtime,
-                keys=lambda data: list(split_keys(data, "train", walk).values()),
+                teacher_settings=teacher,
+                keyframes=lambda: list(split_keys(run.data, "train", row.plan).values()),
             )
 
 

@@ -21,78 +21,55 @@ from slimvid.settings import AnyTeacher, MethodSettings
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from slimvid.data.store import PreparedTask
-    from slimvid.runtime import Runtime
+    from slimvid.training.run import Run
 
-    KeyFrames = Callable[[PreparedTask], list[list[int]]]
+    KeyFrames = Callable[[], list[list[int]]]
 
 T = TypeVar("T", bound="BaseModel")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One compression: what to compress, with what, and where the artifact goes.
+    """One compression: what to compress and with what.
 
     Attributes:
-        row: the method's name in the config, and in every path.
+        run: task, row, seed, data, plan, where the artifact goes. options: the row's, unchecked; see `parse`.
         teacher: artifact folder of what is compressed: the original, or the row that this one is put
             ``over``; teacher_settings: how the original was trained.
-        plan: the plan that the artifact shall carry. keys: of prepared data, the key-frames that a plan of
-            key-frames chooses in each training clip.
+        keyframes: gives the key-frames that a plan of key-frames chooses in each training clip.
     """
 
-    task: str
-    row: str
+    run: "Run"
     options: dict[str, Any]
-    plan: dict[str, Any]
     teacher: Path
     teacher_settings: AnyTeacher
-    prepared: Path
-    seed: int
-    out: Path
-    runtime: "Runtime"
-    keys: "KeyFrames"
+    keyframes: "KeyFrames"
 
     def parse(self, options: type[T]) -> T:
         """The method's options, type-checked; one clear error names the first field that does not fit."""
-        return check(options, self.options, origin=f"methods.{self.row}.options")
+        return check(options, self.options, origin=f"methods.{self.run.row}.options")
 
     def student_settings(self, changes: dict[str, Any]) -> AnyTeacher:
         """The teacher's training settings with the student's ``changes`` laid on them."""
         merged = {**self.teacher_settings.model_dump(), **changes}
-        return check(type(self.teacher_settings), merged, origin=f"methods.{self.row}.options.train")
+        return check(type(self.teacher_settings), merged, origin=f"methods.{self.run.row}.options.train")
 
 
 def compress(
-    *,
-    task: str,
-    row: str,
+    run: "Run",
     settings: MethodSettings,
-    teacher_settings: AnyTeacher,
-    seed: int,
-    prepared: Path,
+    *,
     teacher: Path,
-    out: Path,
-    runtime: "Runtime",
-    keys: "KeyFrames",
+    teacher_settings: AnyTeacher,
+    keyframes: "KeyFrames",
 ) -> None:
-    """Run the method that a config entry names."""
+    """Run the method that a config entry names; see `Job`."""
     from importlib import import_module
 
     from slimvid.sources import method_module
 
     module = import_module(f"slimvid.{method_module(settings.method)}")
-    job = Job(
-        task=task,
-        row=row,
-        options=settings.options,
-        plan=settings.plan.model_dump(exclude_none=True),
-        teacher=teacher,
-        teacher_settings=teacher_settings,
-        prepared=prepared,
-        seed=seed,
-        out=out,
-        runtime=runtime,
-        keys=keys,
+    options = settings.options
+    module.compress(
+        Job(run=run, options=options, teacher=teacher, teacher_settings=teacher_settings, keyframes=keyframes)
     )
-    module.compress(job)

@@ -60,24 +60,18 @@ def student_spec(
 def compress(job: Job) -> None:
     """Train the part-time, spatially low-demand student and write its artifact."""
     options = job.parse(Options)
-    settings = job.student_settings(options.train)
-    data = PreparedTask(job.prepared, splits=("train",))
-    teacher = FrozenTeacher(job.teacher, data, job.runtime)
-    spec = student_spec(settings, data.meta.condition, options, teacher.source.spec)
-    distiller = STKD(options, teacher, vgg=perceptual(settings.vgg), spatial_until=_stage(options, settings))
-    gaps = plan_gaps(job, options, settings, data)
+    run, settings = job.run, job.student_settings(options.train)
+    teacher = FrozenTeacher(job.teacher, run)
+    spec = student_spec(settings, run.data.meta.condition, options, teacher.source.spec)
+    stage = round(options.spatial_share * settings.iterations)
+    distiller = STKD(options, teacher, vgg=perceptual(settings.vgg), spatial_until=stage)
+    gaps = plan_gaps(job, options, settings)
     fit(
-        task=job.task,
-        method=job.row,
-        spec=spec,
-        settings=settings.model_copy(update={"sequence_doubles_every": 0}),
-        plan=job.plan,
-        data=data,
-        seed=job.seed,
-        out=job.out,
-        runtime=job.runtime,
+        run,
+        spec,
+        settings.model_copy(update={"sequence_doubles_every": 0}),
         distiller=distiller,
-        pace=part_time(gaps, longest=_longest(data), given=settings.given, from_step=distiller.spatial_until),
+        pace=part_time(gaps, longest=_longest(run.data), given=settings.given, from_step=stage),
         provenance={
             "options": recorded(options, leave_out=("train",)),
             "gaps": {str(gap): int((gaps == gap).sum()) for gap in np.unique(gaps)},
@@ -87,11 +81,7 @@ def compress(job: Job) -> None:
     )
 
 
-def _stage(options: Options, settings: TeacherSettings) -> int:
-    return round(options.spatial_share * settings.iterations)
-
-
-def plan_gaps(job: Job, options: Options, settings: TeacherSettings, data: PreparedTask) -> np.ndarray:
+def plan_gaps(job: Job, options: Options, settings: TeacherSettings) -> np.ndarray:
     """Gaps that part-time sequences are drawn from, one entry for each that the plan meets; int [n], rising.
 
     Gaps at which no training clip holds a sequence are left out.
@@ -99,22 +89,22 @@ def plan_gaps(job: Job, options: Options, settings: TeacherSettings, data: Prepa
     Raises:
         SlimvidError: there is none left.
     """
-    longest, given = _longest(data), settings.given
+    longest, given = _longest(job.run.data), settings.given
     shortest = 2 + given  # frames of a sequence in which one is learned after another
     if options.gap_max is None:
-        met = np.concatenate([np.diff(keys) for keys in job.keys(data)])
+        met = np.concatenate([np.diff(keys) for keys in job.keyframes()])
     else:
         met = np.arange(2, options.gap_max + 1)
     if not len(met):
         raise SlimvidError(
-            f"{job.task}: the plan of {job.row} chooses one key-frame a training clip, so there are no gaps "
-            "to train at; lower its interval, or give `options.gap_max`"
+            f"{job.run.task}: the plan of {job.run.row} chooses one key-frame a training clip, so there are "
+            "no gaps to train at; lower its interval, or give `options.gap_max`"
         )
     fits = np.array([most_frames(longest, gap=gap, given=given) >= shortest for gap in met.tolist()])
     gaps = np.sort(met[fits])  # how often, not where, decides the draws
     if not len(gaps):
         raise SlimvidError(
-            f"{job.task}: no training clip is long enough for {shortest} frames at gap {met.min()} (the "
+            f"{job.run.task}: no training clip is long enough for {shortest} frames at gap {met.min()} (the "
             f"longest has {longest}); raise `clip_frames`"
         )
     return gaps

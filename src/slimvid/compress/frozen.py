@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 
 from slimvid import artifact
-from slimvid.data.store import PreparedTask
 from slimvid.nets.framewise import FrameWise
 from slimvid.nets.quick import quicken
-from slimvid.runtime import Runtime
+from slimvid.training.run import Run
 from slimvid.training.sequences import Batch
 
 
@@ -22,10 +21,10 @@ class FrozenTeacher:
     from the truth by the time the sequence begins, and would pull the student away from it.
     """
 
-    def __init__(self, path: Path, data: PreparedTask, runtime: Runtime):
-        self.source, self.data, self.runtime = artifact.read(path), data, runtime
-        self.net = self.source.module(runtime.device).requires_grad_(False)
-        if runtime.device == "cpu":
+    def __init__(self, path: Path, run: Run):
+        self.source, self.data, self.runtime = artifact.read(path), run.data, run.runtime
+        self.net = self.source.module(run.runtime.device).requires_grad_(False)
+        if run.runtime.device == "cpu":
             quicken(self.net)
         self.first = self.source.plan.get("first", "zero")
         self.given = self.net.past if self.first == "real" else 0

@@ -28,21 +28,21 @@ def student_spec(
 
 
 def compress(job: Job) -> None:
-    """Copy the artifact below with ``job.plan``. Nothing is learned: empty curves, a budget of 0."""
+    """Copy the artifact below with this row's plan. Nothing is learned: empty curves, a budget of 0."""
     job.parse(Options)
-    below = artifact.read(job.teacher)
-    own, wanted = below.plan.get("kind", "every_frame"), job.plan["kind"]
+    below, out = artifact.read(job.teacher), job.run.out
+    own, wanted = below.plan.get("kind", "every_frame"), job.run.plan["kind"]
     if "shortcut" in (own, wanted) and own != wanted:
         raise SlimvidError(
-            f"methods.{job.row}.plan: kind {wanted!r}, the row below has {own!r}; a shortcut plan and a "
+            f"methods.{job.run.row}.plan: kind {wanted!r}, the row below has {own!r}; a shortcut plan and a "
             "network with a Shortcut block need each other"
         )
     artifact.save(
-        job.out,
-        task=job.task,
-        method=job.row,
+        out,
+        task=job.run.task,
+        method=job.run.row,
         spec=below.spec,
-        plan={**job.plan, **({"first": below.plan["first"]} if "first" in below.plan else {})},
+        plan={**job.run.plan, **({"first": below.plan["first"]} if "first" in below.plan else {})},
         condition=below.condition,
         provenance={
             **{k: v for k, v in below.provenance.items() if k != "weights_sha256"},
@@ -51,6 +51,6 @@ def compress(job: Job) -> None:
         },
         state=artifact.read_tensors(below.path / artifact.WEIGHTS),
     )
-    write_curves(job.out / "curves.parquet", {})
-    write_json(job.out / BUDGET, Tally().budget())
-    write_json(job.out / CLOCK, Tally().clock())
+    write_curves(out / "curves.parquet", {})
+    write_json(out / BUDGET, Tally().budget())
+    write_json(out / CLOCK, Tally().clock())

@@ -23,6 +23,7 @@ has the block predict the features of the flow branch as well and blends as the 
 """
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -33,16 +34,15 @@ from slimvid.compress.frozen import FrozenTeacher
 from slimvid.compress.shortcut_options import Options
 from slimvid.compress.shortcut_windows import Window, Windows
 from slimvid.data.condition import ConditionSpec
-from slimvid.data.store import PreparedTask
 from slimvid.nets import build
 from slimvid.nets.patchgan import ShortcutDiscriminator
 from slimvid.nets.shortcut_net import ShortcutGenerator, shortcut_spec
-from slimvid.runtime import Runtime
 from slimvid.section import recorded
 from slimvid.settings import AnyTeacher
 from slimvid.training import loop
 from slimvid.training.finish import seed_weights, train_to_artifact
 from slimvid.training.losses import gan, perceptual
+from slimvid.training.run import Run
 
 FITTED, FITTING = 4, 1 << 30  # windows that weights are fitted on, and the index of their random numbers
 UNBOUNDED = 6  # frames apart that pairs are trained up to where a plan names no longest interval
@@ -60,31 +60,16 @@ def student_spec(
 def compress(job: Job) -> None:
     """Train a block for the original and write the artifact of both."""
     options = job.parse(Options)
-    settings, data = job.student_settings(options.train), PreparedTask(job.prepared, splits=("train",))
-    teacher = FrozenTeacher(job.teacher, data, job.runtime)
-    spec = student_spec(settings, data.meta.condition, options, teacher.source.spec)
-    seed_weights(job.seed)
-    training = ShortcutTraining(
-        teacher=teacher,
-        net=build(spec),
-        options=options,
-        interval=options.interval or job.plan.get("max_interval") or UNBOUNDED,
-        settings=settings,
-        data=data,
-        seed=job.seed,
-        runtime=job.runtime,
-    )
+    run, settings = job.run, job.student_settings(options.train)
+    teacher = FrozenTeacher(job.teacher, run)
+    spec = student_spec(settings, run.data.meta.condition, options, teacher.source.spec)
+    seed_weights(run.seed)
+    training = ShortcutTraining(run, build(spec), settings, options, teacher)
     train_to_artifact(
         training,
-        task=job.task,
-        method=job.row,
+        replace(run, plan={**run.plan, "first": teacher.first}),
         spec=spec,
         settings=settings,
-        plan={**job.plan, "first": teacher.first},
-        data=data,
-        seed=job.seed,
-        out=job.out,
-        runtime=job.runtime,
         provenance={
             "options": recorded(options, leave_out=("train",)),
             "perceptual_loss": "on" if options.vgg else "off: no VGG-19 weights were given",
@@ -124,17 +109,14 @@ class ShortcutTraining:
 
     def __init__(
         self,
-        *,
-        teacher: FrozenTeacher,
+        run: Run,
         net: ShortcutGenerator,
-        options: Options,
-        interval: int,
         settings: AnyTeacher,
-        data: PreparedTask,
-        seed: int,
-        runtime: Runtime,
+        options: Options,
+        teacher: FrozenTeacher,
     ):
-        self.options, self.seed, self.runtime, self.net = options, seed, runtime, net
+        data, runtime = run.data, run.runtime
+        self.options, self.seed, self.runtime, self.net = options, run.seed, runtime, net
         net.check_size(data.meta.height, data.meta.width)
         net.teacher.load_state_dict(teacher.net.state_dict())
         net.to(runtime.device)
@@ -144,7 +126,7 @@ class ShortcutTraining:
             data,
             first=self.first,
             batch=settings.batch,
-            interval=interval,
+            interval=options.interval or run.plan.get("max_interval") or UNBOUNDED,
             learned=getattr(settings, "sequence", 1),
         )
         if options.start == "fitted":

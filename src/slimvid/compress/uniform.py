@@ -12,7 +12,6 @@ from slimvid.compress import Job
 from slimvid.compress.frozen import FrozenTeacher
 from slimvid.compress.uniform_options import Options
 from slimvid.data.condition import ConditionSpec
-from slimvid.data.store import PreparedTask
 from slimvid.nets.framewise import Drawn
 from slimvid.nets.vid2vid import Output
 from slimvid.section import recorded
@@ -32,18 +31,12 @@ def student_spec(
 def compress(job: Job) -> None:
     """Train the narrow generator and write its artifact."""
     options = job.parse(Options)
-    settings, data = job.student_settings(options.train), PreparedTask(job.prepared, splits=("train",))
-    teacher = FrozenTeacher(job.teacher, data, job.runtime)
+    run, settings = job.run, job.student_settings(options.train)
+    teacher = FrozenTeacher(job.teacher, run)
     teacher_module(settings).fit(
-        task=job.task,
-        method=job.row,
-        spec=student_spec(settings, data.meta.condition, options, teacher.source.spec),
-        settings=settings,
-        plan=job.plan,
-        data=data,
-        seed=job.seed,
-        out=job.out,
-        runtime=job.runtime,
+        run,
+        student_spec(settings, run.data.meta.condition, options, teacher.source.spec),
+        settings,
         distiller=OutputDistillation(teacher, weight=options.distill),
         provenance={"options": recorded(options, leave_out=("train",)), **teacher.provenance()},
     )

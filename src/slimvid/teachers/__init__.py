@@ -3,8 +3,8 @@
 A teacher's module holds
 
     generator_spec(settings, condition, **changes)   the generator's architecture; ``width=`` scales it
-    train(task=, settings=, seed=, prepared=, out=, runtime=)                the original of a task
-    fit(task=, method=, spec=, settings=, plan=, data=, seed=, out=, runtime=, distiller=, provenance=)
+    train(run, settings)                             the original of a task
+    fit(run, spec, settings, distiller=, provenance=)
                                                      any generator under the original's losses: students
 
 and its settings are a section of the configuration whose ``teacher`` names the module.

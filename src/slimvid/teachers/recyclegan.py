@@ -15,7 +15,6 @@ neither the paper's equations nor the release stop their gradient. The release m
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -31,13 +30,13 @@ from slimvid.nets.framewise import Drawn
 from slimvid.nets.patchgan import PatchGan, check_patch_size
 from slimvid.nets.resnet import resnet_spec
 from slimvid.nets.warp import warp
-from slimvid.runtime import Runtime
 from slimvid.settings import RecycleGANSettings
 from slimvid.teachers.content import content_loss
 from slimvid.teachers.synthetic_flow import ROWS, frame_noise, synthetic_flow
 from slimvid.training import loop
 from slimvid.training.finish import seed_weights, train_to_artifact
 from slimvid.training.losses import gan
+from slimvid.training.run import Run
 from slimvid.training.sequences import Batch
 
 DOMAINS = ("source", "target")
@@ -95,16 +94,14 @@ class RecycleGANTraining:
 
     def __init__(
         self,
-        *,
+        run: Run,
         generator: nn.Module,
         settings: RecycleGANSettings,
-        data: PreparedTask,
-        seed: int,
-        runtime: Runtime,
+        *,
         distiller: Distiller | None = None,
     ):
-        self.settings, self.data, self.seed, self.runtime = settings, data, seed, runtime
-        self.distiller = distiller
+        self.settings, self.data, self.seed, self.runtime = settings, run.data, run.seed, run.runtime
+        self.distiller, data = distiller, run.data
         condition = data.meta.condition
         generator.check_size(data.meta.height, data.meta.width)
         back = generator_spec(settings, condition, in_channels=3, out_channels=condition.channels)
@@ -117,7 +114,7 @@ class RecycleGANTraining:
         }
         self.content = content_loss(settings.vgg if any(settings.lambda_content) else None)
         for module in (*self.modules.values(), *([self.content] if self.content else [])):
-            module.to(runtime.device).train(module is not self.content)
+            module.to(run.runtime.device).train(module is not self.content)
         self.optimisers = {name: loop.adam(m, settings.lr) for name, m in self.modules.items()}
         self.tally = loop.Tally()
 
@@ -241,35 +238,16 @@ def _crop(picture: Tensor, margin: int, rng: np.random.Generator) -> Tensor:
     return large[..., y : y + h, x : x + w]
 
 
-def train(
-    *, task: str, settings: RecycleGANSettings, seed: int, prepared: Path, out: Path, runtime: Runtime
-) -> None:
-    """Train the original of a task and write its artifact to ``out``."""
-    data = PreparedTask(prepared, splits=("train",))
-    fit(
-        task=task,
-        method="original",
-        spec=generator_spec(settings, data.meta.condition),
-        settings=settings,
-        plan={"kind": "every_frame"},
-        data=data,
-        seed=seed,
-        out=out,
-        runtime=runtime,
-    )
+def train(run: Run, settings: RecycleGANSettings) -> None:
+    """Train the original of a task and write its artifact."""
+    fit(run, generator_spec(settings, run.data.meta.condition), settings)
 
 
 def fit(
-    *,
-    task: str,
-    method: str,
+    run: Run,
     spec: Mapping[str, Any],
     settings: RecycleGANSettings,
-    plan: Mapping[str, Any],
-    data: PreparedTask,
-    seed: int,
-    out: Path,
-    runtime: Runtime,
+    *,
     distiller: Distiller | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
@@ -278,30 +256,17 @@ def fit(
     The way back has the original's architecture also for a student: it is a judge that is thrown away.
     An interrupted run goes on from its last state; the state is deleted once the artifact is whole.
     """
-    longest = max(clip.length for clip in data.clips("train"))
-    check_task(settings, data.meta.condition, data.meta.height, data.meta.width, longest=longest)
-    seed_weights(seed)
-    training = RecycleGANTraining(
-        generator=build(dict(spec)),
-        settings=settings,
-        data=data,
-        seed=seed,
-        runtime=runtime,
-        distiller=distiller,
-    )
+    meta, longest = run.data.meta, max(clip.length for clip in run.data.clips("train"))
+    check_task(settings, meta.condition, meta.height, meta.width, longest=longest)
+    seed_weights(run.seed)
+    training = RecycleGANTraining(run, build(dict(spec)), settings, distiller=distiller)
     # The release's schedule reaches zero one epoch early: with no decay epochs, as its scripts have it, the
     # whole last epoch changes no weight (2 epochs are 1, and 5 are 4). `iterations` counts steps that learn.
     train_to_artifact(
         training,
-        task=task,
-        method=method,
+        run,
         spec=spec,
         settings=settings,
-        plan=plan,
-        data=data,
-        seed=seed,
-        out=out,
-        runtime=runtime,
         provenance={"content_loss": _content_state(settings), **(provenance or {})},
     )
 

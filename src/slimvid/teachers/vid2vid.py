@@ -11,7 +11,7 @@ rate, all rates decay here, as the paper says.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -19,18 +19,17 @@ import torch
 from torch import Tensor, nn
 
 from slimvid.data.condition import ConditionSpec
-from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.nets import build
 from slimvid.nets.discriminators import MultiScaleDiscriminator, temporal_discriminator
 from slimvid.nets.vid2vid import FLOW_SCALE, Output
 from slimvid.nets.warp import warp
-from slimvid.runtime import Runtime
 from slimvid.settings import TeacherSettings
 from slimvid.training import loop
 from slimvid.training.distributed import any_process
 from slimvid.training.finish import seed_weights, train_to_artifact
 from slimvid.training.losses import feature_matching, gan, masked_l1, perceptual
+from slimvid.training.run import Run
 from slimvid.training.sequences import Batch, chain, sample, sequence_length
 
 
@@ -103,17 +102,16 @@ class Vid2VidTraining:
 
     def __init__(
         self,
-        *,
+        run: Run,
         generator: nn.Module,
         settings: TeacherSettings,
-        data: PreparedTask,
-        seed: int,
-        runtime: Runtime,
+        *,
         distiller: Distiller | None = None,
         pace: Callable[[int, np.random.Generator], Pace] = full_time,
     ):
-        self.settings, self.data, self.seed, self.runtime = settings, data, seed, runtime
+        self.settings, self.data, self.seed, self.runtime = settings, run.data, run.seed, run.runtime
         self.distiller, self.pace = distiller, pace
+        data = run.data
         generator.check_size(data.meta.height, data.meta.width)
         channels = data.meta.condition.channels
         width, scales = settings.disc_width, settings.disc_scales
@@ -125,7 +123,7 @@ class Vid2VidTraining:
             self.modules[f"temporal_disc{s}"] = temporal_discriminator(width, scales=scales)
         self.vgg = perceptual(settings.vgg)
         for module in (*self.modules.values(), *([self.vgg] if self.vgg else [])):
-            module.to(runtime.device).train(module is not self.vgg)
+            module.to(run.runtime.device).train(module is not self.vgg)
         self.optimisers = {name: loop.adam(m, settings.lr) for name, m in self.modules.items()}
         self.tally = loop.Tally()
 
@@ -246,36 +244,16 @@ class Vid2VidTraining:
         return losses
 
 
-def train(
-    *, task: str, settings: TeacherSettings, seed: int, prepared: Path, out: Path, runtime: Runtime
-) -> None:
-    """Train the original of a task and write its artifact to ``out``."""
-    data = PreparedTask(prepared, splits=("train",))
-    spec = generator_spec(settings, data.meta.condition)
-    fit(
-        task=task,
-        method="original",
-        spec=spec,
-        settings=settings,
-        plan={"kind": "every_frame"},
-        data=data,
-        seed=seed,
-        out=out,
-        runtime=runtime,
-    )
+def train(run: Run, settings: TeacherSettings) -> None:
+    """Train the original of a task and write its artifact."""
+    fit(run, generator_spec(settings, run.data.meta.condition), settings)
 
 
 def fit(
-    *,
-    task: str,
-    method: str,
+    run: Run,
     spec: Mapping[str, Any],
     settings: TeacherSettings,
-    plan: Mapping[str, Any],
-    data: PreparedTask,
-    seed: int,
-    out: Path,
-    runtime: Runtime,
+    *,
     distiller: Distiller | None = None,
     pace: Callable[[int, np.random.Generator], Pace] = full_time,
     provenance: Mapping[str, Any] | None = None,
@@ -284,32 +262,18 @@ def fit(
 
     An interrupted run goes on from its last state; the state is deleted once the artifact is whole.
     """
-    longest = max(clip.length for clip in data.clips("train"))
+    meta, longest = run.data.meta, max(clip.length for clip in run.data.clips("train"))
     try:
-        check_task(settings, data.meta.condition, data.meta.height, data.meta.width, longest=longest)
+        check_task(settings, meta.condition, meta.height, meta.width, longest=longest)
     except SlimvidError as error:
-        raise SlimvidError(f"{task}: {error}") from None
-    seed_weights(seed)
-    training = Vid2VidTraining(
-        generator=build(dict(spec)),
-        settings=settings,
-        data=data,
-        seed=seed,
-        runtime=runtime,
-        distiller=distiller,
-        pace=pace,
-    )
+        raise SlimvidError(f"{run.task}: {error}") from None
+    seed_weights(run.seed)
+    training = Vid2VidTraining(run, build(dict(spec)), settings, distiller=distiller, pace=pace)
     train_to_artifact(
         training,
-        task=task,
-        method=method,
+        replace(run, plan={**run.plan, "first": settings.first}),
         spec=spec,
         settings=settings,
-        plan={**plan, "first": settings.first},
-        data=data,
-        seed=seed,
-        out=out,
-        runtime=runtime,
         provenance={
             "perceptual_loss": "on" if settings.vgg else "off: no VGG-19 weights were given",
             **(provenance or {}),

@@ -2,20 +2,19 @@
 
 import shutil
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from slimvid import artifact
-from slimvid.data.store import PreparedTask
 from slimvid.files import sha256_json, write_json
 from slimvid.paths import BUDGET, CLOCK
-from slimvid.runtime import Runtime, code_revision, library_versions
+from slimvid.runtime import code_revision, library_versions
 from slimvid.section import recorded
 from slimvid.training import loop
 from slimvid.training.distributed import world
+from slimvid.training.run import Run
 
 
 def seed_weights(seed: int) -> None:
@@ -25,16 +24,10 @@ def seed_weights(seed: int) -> None:
 
 def train_to_artifact(
     training: loop.Training,
+    run: Run,
     *,
-    task: str,
-    method: str,
     spec: Mapping[str, Any],
     settings: Any,
-    plan: Mapping[str, Any],
-    data: PreparedTask,
-    seed: int,
-    out: Path,
-    runtime: Runtime,
     provenance: Mapping[str, Any],
 ) -> None:
     """Run a training from where it was left; write its generator's artifact, loss curves and budget.
@@ -43,13 +36,14 @@ def train_to_artifact(
         settings: the training's section of the config; gives ``iterations``, ``decay_from``, ``save_every``.
         provenance: what this kind of training says of itself, beside data, settings, seed and versions.
     """
+    runtime = run.runtime
     runtime.settle(training.modules.values())
     # Where the run may fall back to fp32, it goes on from its last state: then `save_every` decides bytes.
     idle = ("save_every",) if runtime.precision == "fp32" else ()
     facts = {
         "settings": recorded(settings, leave_out=idle),
-        "data": {"source": data.meta.source, "sha256": data.digest},
-        "seed": seed,
+        "data": {"source": run.data.meta.source, "sha256": run.data.digest},
+        "seed": run.seed,
         "runtime": {
             "device": runtime.device,
             "precision": runtime.precision,
@@ -58,28 +52,28 @@ def train_to_artifact(
         },
         **provenance,
     }
-    state = out / "state"
+    state = run.out / "state"
     curves = loop.run(
         training,
         settings,
         state=state,
-        identity=sha256_json({"spec": dict(spec), "plan": dict(plan), **facts}),
-        label=f"{task}/{method}/{seed}",
+        identity=sha256_json({"spec": dict(spec), "plan": dict(run.plan), **facts}),
+        label=run.label,
     )
     if world()[0] != 0:
         return
     if training.tally.fp32_from is not None:
         facts["runtime"]["fp32_from"] = training.tally.fp32_from
-    loop.write_curves(out / "curves.parquet", curves)
-    write_json(out / BUDGET, {**training.tally.budget(), **facts["runtime"]})
-    write_json(out / CLOCK, training.tally.clock())
+    loop.write_curves(run.out / "curves.parquet", curves)
+    write_json(run.out / BUDGET, {**training.tally.budget(), **facts["runtime"]})
+    write_json(run.out / CLOCK, training.tally.clock())
     artifact.save(
-        out,
-        task=task,
-        method=method,
+        run.out,
+        task=run.task,
+        method=run.row,
         spec=spec,
-        plan=plan,
-        condition=data.meta.condition.to_dict(),
+        plan=run.plan,
+        condition=run.data.meta.condition.to_dict(),
         provenance={**facts, "code": code_revision(), "libraries": library_versions()},
         state=training.modules["generator"].state_dict(),
     )
