@@ -45,6 +45,12 @@ def street_clip(name: str, seed: int) -> Clip:
     return Clip(name=name, fps=15, frames=frames, labels=labels, flow=flow, flow_valid=valid)
 
 
+@pytest.fixture(scope="session")
+def street_frames():
+    """The frames of a street: a function of the seed, uint8 12 x 32 x 48 x 3."""
+    return lambda seed: street_clip("street", seed).frames
+
+
 def body_clip(name: str, seed: int) -> Clip:
     """Five coloured joints that sway; no flow is given."""
     draw = np.random.default_rng(seed)

@@ -40,3 +40,19 @@ def test_shift_is_seen_and_seed_decides():
 def test_subsets_larger_than_the_set_are_refused():
     with pytest.raises(SlimvidError, match="subsets of 50 out of 20"):
         kernel_distance(np.zeros((20, 4)), np.zeros((30, 4)), subset_size=50)
+
+
+def test_paired_sets_leave_their_own_partners_out():
+    draw = np.random.default_rng(3)
+    x = draw.standard_normal((9, 4))
+    y = x + 0.3 * draw.standard_normal((9, 4))
+    partners = sum((a @ b / 4 + 1) ** 3 for a, b in zip(x, y, strict=True))
+    crossed = sum((a @ b / 4 + 1) ** 3 for a in x for b in y)
+    change = 2 * crossed / 81 - 2 * (crossed - partners) / 72
+    assert squared_mmd(x, y, paired=True) == pytest.approx(by_definition(x, y) + change)
+    assert squared_mmd(x, x, paired=True) == pytest.approx(0, abs=1e-12)
+
+
+def test_sets_that_cannot_be_paired_are_refused():
+    with pytest.raises(SlimvidError, match="9 and 8 samples"):
+        squared_mmd(np.ones((9, 4)), np.ones((8, 4)), paired=True)

@@ -14,7 +14,7 @@ Everything is float64. The distance is biased upwards, the more so the fewer the
 *same* distribution are not 0 apart. So compare values of equal n and d only, and print the floor beside them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -66,6 +66,21 @@ def frechet_from_moments(
     return float(max(((mean1 - mean2) ** 2).sum() + spread - 2 * cross, 0.0))
 
 
+def distance_per_dimension(first: np.ndarray, second: np.ndarray) -> float:
+    """Fréchet distance of n x d and m x d features, divided by d; both sets must determine a covariance.
+
+    Raises:
+        SlimvidError: as `frechet_distance`, or not more samples than dimensions.
+    """
+    (n, d), m = first.shape, len(second)
+    if min(n, m) <= d:
+        raise SlimvidError(
+            f"Fréchet distance: {min(n, m)} samples in {d} dimensions; it needs more samples than "
+            "dimensions: lower measure.dimensions, or give more or longer clips"
+        )
+    return frechet_distance(first, second) / d
+
+
 def mean_frechet(first: np.ndarray, second: np.ndarray) -> float:
     """Mean over K extractors of the distance divided by the dimension; inputs K x n x d and K x m x d.
 
@@ -75,15 +90,22 @@ def mean_frechet(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.mean(distances)) / first.shape[2]
 
 
-def half_sample_floor(features: np.ndarray, *, repeats: int = 10, seed: int = 0) -> float:
+def half_sample_floor(
+    features: np.ndarray,
+    *,
+    distance: Callable[[np.ndarray, np.ndarray], float] = mean_frechet,
+    repeats: int = 10,
+    seed: int = 0,
+) -> float:
     """What the estimator says for two samples of one distribution: mean over random halvings of a real set.
 
     Each half has n // 2 samples, so the floor at the full n is somewhat lower than this.
 
     Args:
-        features: K x n x d, with n >= 4.
+        features: [K x] n x d, with n >= 4.
+        distance: of two halves; by default that of K x n x d features.
     """
-    n = features.shape[1]
+    n = features.shape[-2]
     if n < 4:
         raise SlimvidError(f"features: {n} samples cannot be halved; give at least 4 (more or longer clips)")
     draw = np.random.default_rng(seed)
@@ -91,7 +113,7 @@ def half_sample_floor(features: np.ndarray, *, repeats: int = 10, seed: int = 0)
     for _ in range(repeats):
         order = draw.permutation(n)
         left, right = order[: n // 2], order[n // 2 : 2 * (n // 2)]
-        distances.append(mean_frechet(features[:, left], features[:, right]))
+        distances.append(distance(features[..., left, :], features[..., right, :]))
     return float(np.mean(distances))
 
 

@@ -45,15 +45,32 @@ def kernel_distance(
     return float(np.mean(values)), float(np.std(values))
 
 
-def squared_mmd(first: np.ndarray, second: np.ndarray) -> float:
-    """Unbiased squared maximum mean discrepancy of n x d and m x d features under the cubic kernel."""
+def squared_mmd(first: np.ndarray, second: np.ndarray, *, paired: bool = False) -> float:
+    """Unbiased squared maximum mean discrepancy of n x d and m x d features under the cubic kernel.
+
+    Args:
+        paired: sample i of both sets is of the same content, so not independent; the pairs (i, i) are left
+            out between the sets as within them (Gretton et al. 2012, equation 5). Equal sets are 0 apart.
+
+    Raises:
+        SlimvidError: fewer than two samples, or paired sets of different size.
+    """
     d, n, m = first.shape[1], len(first), len(second)
-    within1, within2 = _kernel(first, first, d), _kernel(second, second, d)
+    if min(n, m) < 2 or (paired and n != m):
+        raise SlimvidError(
+            f"MMD: {n} and {m} samples; give at least 2 of each, and as many of both if paired"
+        )
+    between = _kernel(first, second, d)
+    cross = _mean_of_others(between) if paired else between.mean()
     return float(
-        (within1.sum() - np.trace(within1)) / (n * (n - 1))
-        + (within2.sum() - np.trace(within2)) / (m * (m - 1))
-        - 2 * _kernel(first, second, d).mean()
+        _mean_of_others(_kernel(first, first, d)) + _mean_of_others(_kernel(second, second, d)) - 2 * cross
     )
+
+
+def _mean_of_others(kernel: np.ndarray) -> float:
+    """The mean off the diagonal: of different samples."""
+    n = len(kernel)
+    return (kernel.sum() - np.trace(kernel)) / (n * (n - 1))
 
 
 def _kernel(x: np.ndarray, y: np.ndarray, d: int) -> np.ndarray:
