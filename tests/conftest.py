@@ -178,8 +178,8 @@ def compressed(told):
 @pytest.fixture(scope="session")
 def tiny_teacher(tiny_task, tiny_settings, told, tmp_path_factory) -> Path:
     """An original trained for four steps on the tiny task."""
-    from slimvid.teachers.vid2vid import train
+    from slimvid.teachers import train_original
 
     out = tmp_path_factory.mktemp("teacher") / "0"
-    train(told(tiny_task, out), tiny_settings)
+    train_original(told(tiny_task, out), tiny_settings)
     return out

@@ -15,13 +15,14 @@ from slimvid.infer.keyframes import select_keyframes
 from slimvid.infer.translate import translate
 from slimvid.measure.cost import measure_cost
 from slimvid.settings import MethodSettings, PlanSettings
-from slimvid.teachers.recyclegan import sample_unpaired, train
+from slimvid.teachers import train_original
+from slimvid.teachers.recyclegan import sample_unpaired
 
 
 @pytest.fixture(scope="module")
 def original(looks_task, recyclegan_settings, told, tmp_path_factory):
     out = tmp_path_factory.mktemp("recyclegan") / "0"
-    train(told(looks_task, out), recyclegan_settings)
+    train_original(told(looks_task, out), recyclegan_settings)
     return out
 
 

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from slimvid.compress.fast_vid2vid import STKD, part_time, plan_gaps
+from slimvid.compress.fast_vid2vid import STKD, PartTime, plan_gaps
 from slimvid.compress.fast_vid2vid_options import Options
 from slimvid.compress.frozen import FrozenTeacher
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
-from slimvid.nets.vid2vid import Output
+from slimvid.nets.framewise import Drawn
 from slimvid.settings import MethodSettings, PlanSettings
-from slimvid.teachers.vid2vid import train
+from slimvid.teachers import train_original
+from slimvid.training.objective import View
 from slimvid.training.sequences import sample
 
 
@@ -75,15 +76,16 @@ def stkd(tiny_task, tiny_teacher, told):
     return distiller, teacher, batch
 
 
-def output(image):
-    return Output(image, image, image[:, :2], image[:, :1], image)
+def view(batch, drawn, image):
+    """The third frame of a sequence."""
+    return View(t=2, batch=batch, drawn=drawn, out=Drawn(image))
 
 
 def test_a_student_that_equals_the_teacher_has_no_loss(stkd):
     distiller, teacher, batch = stkd
     frames = teacher.frames(batch)
     drawn = [frames[:, 0], frames[:, 1]]
-    losses = distiller.losses(2, drawn, output(frames[:, 2].clone()))
+    losses = distiller.losses(view(batch, drawn, frames[:, 2].clone()))
     assert set(losses) == {"skd", "ltkd", "gtkd"}
     assert all(float(v) == 0 for v in losses.values())
 
@@ -92,7 +94,7 @@ def test_local_and_global_losses_carry_gradient_with_the_papers_weights(stkd):
     distiller, teacher, batch = stkd
     frames = teacher.frames(batch)
     image = (frames[:, 2] * 0.5).requires_grad_()
-    losses = distiller.losses(2, [frames[:, 0], frames[:, 1]], output(image))
+    losses = distiller.losses(view(batch, [frames[:, 0], frames[:, 1]], image))
     assert losses["ltkd"].item() == pytest.approx(4 * losses["skd"].item())  # gamma * alpha : sigma
     (gradient,) = torch.autograd.grad(losses["gtkd"], image)
     assert gradient.abs().sum() > 0
@@ -102,7 +104,7 @@ def test_the_global_loss_sees_time(stkd):
     """The same frames in another order are another sequence: the two are compared in time order."""
     distiller, teacher, batch = stkd
     frames = teacher.frames(batch)
-    swapped = distiller.losses(2, [frames[:, 1], frames[:, 0]], output(frames[:, 2]))
+    swapped = distiller.losses(view(batch, [frames[:, 1], frames[:, 0]], frames[:, 2]))
     assert float(swapped["gtkd"]) > 0
 
 
@@ -123,7 +125,7 @@ def test_teacher_frames_are_those_of_a_stream_from_the_sequences_start(stkd, tin
 def given_first(tiny_task, tiny_settings, told, tmp_path):
     """An original that is given true first frames."""
     settings = tiny_settings.model_copy(update={"first": "real", "iterations": 1})
-    train(told(tiny_task, tmp_path / "real"), settings)
+    train_original(told(tiny_task, tmp_path / "real"), settings)
     return tmp_path / "real"
 
 
@@ -152,9 +154,9 @@ def test_the_student_is_trained_at_the_gaps_that_its_plan_meets(tiny_task, tiny_
     job = SimpleNamespace(run=told(tiny_task), keyframes=lambda: [[0, 3, 4, 11], [0, 11]])
     gaps = plan_gaps(job, Options(), tiny_settings)
     assert sorted(gaps) == [1, 3, 7, 11]  # the longest training clip has 12 frames
-    pace = part_time(gaps, longest=12, given=0, from_step=5)
-    assert pace(4, rng) == (1, None)
-    assert {pace(5, rng) for _ in range(60)} == {(3, 4), (1, None), (7, 2), (11, 2)}
+    objective = PartTime(job.run, tiny_settings, gaps=gaps, from_step=5)
+    assert objective.pace(4, rng) == (1, None)
+    assert {objective.pace(5, rng) for _ in range(60)} == {(3, 4), (1, None), (7, 2), (11, 2)}
     assert plan_gaps(job, Options(gap_max=3), tiny_settings).tolist() == [2, 3]
 
 

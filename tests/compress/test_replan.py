@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from pyarrow.parquet import read_table
 
 import slimvid
@@ -15,7 +16,6 @@ from slimvid.measure.budget import training_budget, training_clock
 from slimvid.nets import build
 from slimvid.nets.shortcut_net import shortcut_spec
 from slimvid.settings import MethodSettings
-from slimvid.training.finish import seed_weights
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def block(tiny_teacher, tiny_task, tmp_path):
     """The tiny original with an untrained block, and curves as a training leaves them."""
     below = artifact.read(tiny_teacher)
     spec = shortcut_spec(below.spec)
-    seed_weights(0)
+    torch.manual_seed(0)
     net = build(spec)
     net.teacher.load_state_dict(below.module().state_dict())
     artifact.save(

@@ -9,7 +9,7 @@ import torch
 
 from slimvid import artifact
 from slimvid.compress.frozen import FrozenTeacher
-from slimvid.compress.shortcut import ShortcutTraining, student_spec
+from slimvid.compress.shortcut import ShortcutObjective, student_spec
 from slimvid.compress.shortcut_options import Options
 from slimvid.compress.shortcut_windows import Windows
 from slimvid.data.condition import ConditionSpec
@@ -19,6 +19,8 @@ from slimvid.infer.translator import load
 from slimvid.nets import build
 from slimvid.nets.resnet import resnet_spec
 from slimvid.settings import MethodSettings, PlanSettings
+from slimvid.teachers import train_original
+from slimvid.training.loop import Training
 
 PLAN = PlanSettings(kind="shortcut", max_interval=3)
 
@@ -124,7 +126,8 @@ def training(original, tiny_task, tiny_settings, told):
         options = Options(hidden=8, interval=4, **options)
         torch.manual_seed(0)
         net = build(student_spec(tiny_settings, None, options, teacher.source.spec))
-        return ShortcutTraining(run, net, tiny_settings, options, teacher)
+        objective = ShortcutObjective(run, tiny_settings, net=net, options=options, teacher=teacher)
+        return Training(run, net, objective)
 
     return make
 
@@ -141,24 +144,23 @@ def test_a_fitted_start_is_nearer_the_original(training):
 
     fitted = first(start="fitted", form="sharp")
     assert fitted == first(start="fitted", form="sharp")
-    if training().net.past:  # the other original is untrained: its features jump from frame to frame
+    if training().generator.past:  # the other original is untrained: its features jump from frame to frame
         assert fitted < 0.8 * first()
 
 
 def walked(t, window, mark):
     """The views of a window; every shortcut frame shows the number ``mark`` everywhere."""
-    views, found = t.views(window), []
-    view = next(views)
-    while view is not None:
+    found = []
+    for view in t.objective.unroll(t.generator, window):
+        view.out.image.data.fill_(mark)
         found.append(view)
-        view = views.send(torch.full_like(view.target.image, mark))
     return found
 
 
 def test_the_target_is_the_originals_own_stream_from_the_windows_start(training):
     t = training()
-    window = t.windows.draw(np.random.default_rng(0))
-    rollout, frames = t.net.teacher.rollout(), []
+    window = t.objective.windows.draw(np.random.default_rng(0))
+    rollout, frames = t.generator.teacher.rollout(), []
     for condition in window.conditions.unbind(1):
         with torch.no_grad():
             frames.append(rollout.step(condition).image)
@@ -173,10 +175,10 @@ def test_the_target_is_the_originals_own_stream_from_the_windows_start(training)
 
 def test_streams_see_the_blocks_own_frames_and_begin_a_second_cycle(training):
     own, teachers = training(history="own"), training(history="teacher")
-    if not own.net.past:
-        assert own.windows.draw(np.random.default_rng(0)).conditions.shape[1] == 2  # a pair
+    if not own.generator.past:
+        assert own.objective.windows.draw(np.random.default_rng(0)).conditions.shape[1] == 2  # a pair
         return
-    window = own.windows.draw(np.random.default_rng(0))
+    window = own.objective.windows.draw(np.random.default_rng(0))
     assert window.conditions.shape[1] > window.interval + 1
     ours, theirs = walked(own, window, 0.5), walked(teachers, window, 0.5)
     assert torch.equal(ours[0].inputs[1], theirs[0].inputs[1])
@@ -204,15 +206,13 @@ def test_pairs_are_apart_by_every_distance_below_the_interval(framewise, tiny_ta
 @pytest.mark.parametrize("first", ["real", "generator"])
 def test_other_ways_to_begin_a_stream(first, tiny_task, tiny_settings, told, tmp_path):
     """Given frames are the true ones, a first frame of its own branch is nobody's reference."""
-    from slimvid.teachers.vid2vid import train
-
     settings = tiny_settings.model_copy(update={"first": first, "iterations": 1})
     run = told(tiny_task, tmp_path / "0")
-    train(run, settings)
+    train_original(run, settings)
     teacher, options = FrozenTeacher(tmp_path / "0", run), Options(hidden=8, interval=3)
     net = build(student_spec(settings, None, options, teacher.source.spec))
-    t = ShortcutTraining(run, net, settings, options, teacher)
-    window = t.windows.draw(np.random.default_rng(0))
+    t = Training(run, net, ShortcutObjective(run, settings, net=net, options=options, teacher=teacher))
+    window = t.objective.windows.draw(np.random.default_rng(0))
     assert window.begin == {"real": 2, "generator": 1}[first]
     views = walked(t, window, 0.5)
     if (
@@ -253,37 +253,37 @@ def test_both_ways_to_decode_train_and_stream(run, original, tiny_task, decode):
 @pytest.mark.parametrize("decode", ["raw", "blended"])
 def test_the_target_is_what_the_decoder_can_show(training, decode):
     """From the original's own features, the decoder's picture is exactly what the loss compares with."""
-    if not training().net.past:
+    if not training().generator.past:
         if decode == "blended":
             with pytest.raises(SlimvidError, match="nothing to blend"):
                 training(decode=decode)
         return
     t = training(decode=decode)
-    view = walked(t, t.windows.draw(np.random.default_rng(0)), 0.5)[0]
+    view = walked(t, t.objective.windows.draw(np.random.default_rng(0)), 0.5)[0]
     with torch.no_grad():
-        shown = t.net.parts.decode(view.target.f, *view.inputs).image
+        shown = t.generator.parts.decode(view.target.f, *view.inputs).image
     assert torch.allclose(shown, view.target.aim, atol=1e-5)
     assert torch.equal(view.target.aim, view.target.image) == (decode == "blended")
 
 
 def test_gan_targets_point_the_papers_way(training):
     """Both of the generator's GAN losses fall when its frames look real, in time as well."""
-    t = training()
+    t = training().objective
     real, before = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)
     for name in ("disc", "temporal_disc"):
-        t.modules[name] = torch.nn.Module()
+        t.discriminators[name] = torch.nn.Module()
         for score in (0.0, 1.0):
-            t.modules[name].forward = lambda x, score=score: [torch.full((2, 4), score)]
+            t.discriminators[name].forward = lambda x, score=score: [torch.full((2, 4), score)]
             g, d = t._judge((before, real), (before, real))
             assert float(g[name.replace("disc", "gan")]) == 1 - score
             assert float(d[name]) == 0.5
-        t.modules[name].forward = lambda x: [x.flatten(1)]
+        t.discriminators[name].forward = lambda x: [x.flatten(1)]
 
 
 def test_the_temporal_discriminator_sees_the_reference_first(training):
-    t = training()
+    t = training().objective
     seen = []
-    t.modules["temporal_disc"].register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    t.discriminators["temporal_disc"].register_forward_pre_hook(lambda _, args: seen.append(args[0]))
     before, real, fake = (torch.rand(1, 3, 32, 32) for _ in range(3))
     t._judge((before, real), (before, fake))
     for x, second in zip(seen, (real, fake), strict=True):

@@ -13,14 +13,15 @@ from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.infer.translator import Translator
 from slimvid.nets.warp import warp
-from slimvid.teachers import content, teacher_module
-from slimvid.teachers.recyclegan import RecycleGANTraining, Way, generator_spec, sample_unpaired, train
+from slimvid.teachers import content, teacher_module, train_original
+from slimvid.teachers.recyclegan import Moves, Objective, Way, generator_spec, sample_unpaired
+from slimvid.training.loop import Training
 
 
 def training_of(run, settings):
     torch.manual_seed(0)
     net = nets.build(generator_spec(settings, run.data.meta.condition))
-    return RecycleGANTraining(run, net, settings)
+    return Training(run, net, Objective(run, settings))
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def training(looks_task, recyclegan_settings, told):
 @pytest.fixture
 def original(looks_task, recyclegan_settings, told, tmp_path):
     out = tmp_path / "0"
-    train(told(looks_task, out), recyclegan_settings)
+    train_original(told(looks_task, out), recyclegan_settings)
     return out
 
 
@@ -42,12 +43,12 @@ def test_training_brings_the_cycle_down(training):
 
 
 def test_every_loss_of_the_paper_is_there_and_moves_its_network(training):
-    before = {n: [p.clone() for p in m.parameters()] for n, m in training.modules.items()}
+    before = {n: [p.clone() for p in m.parameters()] for n, m in training.networks.items()}
     losses = training.step(0)
     domains = ("source", "target")
     terms = ("gan", "disc", "unsup_cycle", "spatial", "cycle")  # content needs weights
     assert set(losses) == {f"{term}_{domain}" for term in terms for domain in domains}
-    for name, module in training.modules.items():
+    for name, module in training.networks.items():
         moved = [not torch.equal(a, b) for a, b in zip(before[name], module.parameters(), strict=True)]
         assert any(moved), name
 
@@ -62,17 +63,15 @@ def test_terms_without_weight_are_not_computed(looks_task, recyclegan_settings, 
     }
 
 
-def test_motion_terms_are_the_papers_equations(training, monkeypatch):
+def test_motion_terms_are_the_papers_equations(training):
     """With |B(W F(x)) - W x| and |F(W x) - W F(x)| written out for known networks and flow."""
-    flow = torch.full((1, 2, 32, 32), 2.0)
-    monkeypatch.setattr("slimvid.teachers.recyclegan.synthetic_flow", lambda *a, **k: flow)
-    training.settings = training.settings.model_copy(update={"noise": 0.0})
+    flow = torch.full((2, 2, 32, 32), 2.0)
+    moves = Moves(*[(flow, torch.zeros(()))] * 2)
     blur = nn.AvgPool2d(3, 1, 1, count_include_pad=False)
     there, back = lambda x: -blur(x), lambda x: 0.5 * x
     real = torch.rand(2, 3, 32, 32) * 2 - 1
-    losses = training._motion(Way("source", real, there(real), there, back), np.random.default_rng(0))
-    moved = warp(real, flow.expand(2, -1, -1, -1))
-    translated = warp(there(real), flow.expand(2, -1, -1, -1))
+    losses = training.objective._motion(Way("source", real, there(real), there, back), moves)
+    moved, translated = warp(real, flow), warp(there(real), flow)
     unsup = 10 * (0.5 * translated - moved).abs().mean()
     spatial = 10 * (-blur(moved) - translated).abs().mean()
     assert losses["unsup_cycle_source"].item() == pytest.approx(unsup.item(), rel=1e-5)
@@ -84,7 +83,8 @@ def test_spatial_target_is_not_detached(training):
     real = torch.rand(1, 3, 32, 32)
     fake = torch.zeros(1, 3, 32, 32, requires_grad=True)
     net = lambda x: x.detach() * 0 + 1  # noqa: E731
-    losses = training._motion(Way("source", real, fake, net, net), np.random.default_rng(0))
+    moves = Moves(*[(torch.full((1, 2, 32, 32), 2.0), torch.zeros(()))] * 2)
+    losses = training.objective._motion(Way("source", real, fake, net, net), moves)
     (gradient,) = torch.autograd.grad(losses["spatial_source"], fake)
     assert gradient.abs().sum() > 0
 
@@ -114,9 +114,9 @@ def test_a_killed_run_ends_with_the_same_bytes(
     original, looks_task, recyclegan_settings, told, tmp_path, monkeypatch
 ):
     def run(out):
-        train(told(looks_task, out), recyclegan_settings)
+        train_original(told(looks_task, out), recyclegan_settings)
 
-    step, calls = RecycleGANTraining.step, []
+    step, calls = Training.step, []
 
     def dying(self, index):
         calls.append(index)
@@ -124,7 +124,7 @@ def test_a_killed_run_ends_with_the_same_bytes(
             raise KeyboardInterrupt
         return step(self, index)
 
-    monkeypatch.setattr(RecycleGANTraining, "step", dying)
+    monkeypatch.setattr(Training, "step", dying)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "killed")
     run(tmp_path / "killed")

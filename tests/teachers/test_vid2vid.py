@@ -12,8 +12,11 @@ from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.infer.translator import with_given
 from slimvid.nets.vid2vid import Output
-from slimvid.teachers.vid2vid import Vid2VidTraining, generator_spec, train
+from slimvid.teachers import train_original
+from slimvid.teachers.vid2vid import Objective, generator_spec
 from slimvid.training import loop
+from slimvid.training.loop import Training
+from slimvid.training.objective import View
 from slimvid.training.sequences import chain, most_frames, offsets, sample, sequence_length
 
 
@@ -22,7 +25,7 @@ def training(tiny_task, tiny_settings, told):
     torch.manual_seed(0)
     run = told(tiny_task)
     net = nets.build(generator_spec(tiny_settings, run.data.meta.condition))
-    return Vid2VidTraining(run, net, tiny_settings)
+    return Training(run, net, Objective(run, tiny_settings))
 
 
 def test_training_brings_the_reconstruction_down(training):
@@ -31,13 +34,13 @@ def test_training_brings_the_reconstruction_down(training):
 
 
 def test_every_loss_of_the_paper_is_there_and_moves_its_network(training):
-    before = {n: [p.clone() for p in m.parameters()] for n, m in training.modules.items()}
+    before = {n: [p.clone() for p in m.parameters()] for n, m in training.networks.items()}
     losses = training.step(0)
     assert set(losses) == {
         *("gan", "gan_raw", "fm", "fm_raw", "l1", "l1_raw", "warp", "flow", "flow_warp", "weight"),
         *("gan_t0", "fm_t0", "disc", "disc_t0"),
     }
-    for name, module in training.modules.items():
+    for name, module in training.networks.items():
         moved = [not torch.equal(a, b) for a, b in zip(before[name], module.parameters(), strict=True)]
         assert any(moved), name
 
@@ -46,47 +49,48 @@ def test_every_loss_of_the_paper_is_there_and_moves_its_network(training):
 def test_a_discriminator_that_rests_keeps_its_weights_and_moments(training, loss, rests, monkeypatch):
     """Adam goes on moving weights whose gradient is 0, by the moments of earlier steps."""
     training.step(0)
-    training.settings = training.settings.model_copy(update={"temporal_rest": 0.2})
-    asked = training._rests
-    monkeypatch.setattr(training, "_rests", lambda _, scales: asked(torch.tensor(loss), scales=scales))
-    disc, optimiser = training.modules["temporal_disc0"], training.optimisers["temporal_disc0"]
+    objective = training.objective
+    objective.settings = objective.settings.model_copy(update={"temporal_rest": 0.2})
+    asked = objective._rests
+    monkeypatch.setattr(objective, "_rests", lambda _, scales: asked(torch.tensor(loss), scales=scales))
+    disc, optimiser = training.networks["temporal_disc0"], training.optimisers["temporal_disc0"]
     before = [p.clone() for p in disc.parameters()]
     moments = [slots["exp_avg"].clone() for slots in optimiser.state.values()]
-    image = [p.clone() for p in training.modules["image_disc"].parameters()]
+    image = [p.clone() for p in training.networks["image_disc"].parameters()]
     assert torch.isfinite(training.step(1)["disc_t0"])
     same = [torch.equal(a, b) for a, b in zip(before, disc.parameters(), strict=True)]
     still = [torch.equal(a, s["exp_avg"]) for a, s in zip(moments, optimiser.state.values(), strict=True)]
     assert all(same + still) if rests else not any(same + still)
-    learned = training.modules["image_disc"].parameters()
+    learned = training.networks["image_disc"].parameters()
     assert not any(torch.equal(a, b) for a, b in zip(image, learned, strict=True))
 
 
 def test_generator_loss_leaves_no_gradient_in_the_discriminators(training):
     """One pass serves both losses: the discriminator's gradient must be that of its own loss alone."""
-    batch = sample(training.data, np.random.default_rng(0), batch=2, length=3)
-    rollout = training.modules["generator"].rollout(first="zero")
-    out = rollout.step(batch.conditions[:, 0])
-    disc = training.modules["image_disc"]
+    objective = training.objective
+    batch = sample(training.run.data, np.random.default_rng(0), batch=2, length=3)
+    view = next(objective.unroll(training.generator, batch))
+    disc = objective.discriminators["image_disc"]
     for optimiser in training.optimisers.values():
         optimiser.step = lambda: None
     state = {k: v.clone() for k, v in disc.state_dict().items()}
-    training._learn(0, batch, [], out)
+    training._descend(*objective.losses(view))
     shared = [p.grad.clone() for p in disc.parameters()]
     disc.load_state_dict(state)
     disc.zero_grad()
-    detached = Output(*(x.detach() for x in out))
-    _, d = training._image_gan(0, batch, detached)
+    detached = Output(*(x.detach() for x in view.out))
+    _, d = objective._image_gan(View(batch=batch, out=detached))
     d["disc"].backward()
     assert all(torch.allclose(a, p.grad, atol=1e-6) for a, p in zip(shared, disc.parameters(), strict=True))
 
 
 def test_a_killed_run_ends_with_the_same_bytes(tiny_task, tiny_settings, told, tmp_path, monkeypatch):
     def run(out):
-        train(told(tiny_task, out, seed=3), tiny_settings)
+        train_original(told(tiny_task, out, seed=3), tiny_settings)
 
     run(tmp_path / "whole")
     calls = []
-    step = Vid2VidTraining.step
+    step = Training.step
 
     def dying(self, index):
         calls.append(index)
@@ -94,7 +98,7 @@ def test_a_killed_run_ends_with_the_same_bytes(tiny_task, tiny_settings, told, t
             raise KeyboardInterrupt
         return step(self, index)
 
-    monkeypatch.setattr(Vid2VidTraining, "step", dying)
+    monkeypatch.setattr(Training, "step", dying)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "killed")
     assert (tmp_path / "killed/state/state.json").exists()
@@ -110,7 +114,7 @@ def test_a_state_of_other_settings_is_not_resumed(tiny_task, tiny_settings, told
     out = tmp_path / "0"
     (out / "state").mkdir(parents=True)
     (out / "state/state.json").write_text(json.dumps({"identity": "other", "done": 3, "tensors": "gone"}))
-    train(told(tiny_task, out), tiny_settings)
+    train_original(told(tiny_task, out), tiny_settings)
     assert (out / "translator.json").exists()
     shutil.rmtree(out)
 
@@ -125,14 +129,14 @@ def test_artifact_says_what_was_off(tiny_teacher):
 @pytest.mark.parametrize("first", ["real", "generator"])
 def test_other_first_frames_train(first, tiny_task, tiny_settings, told, tmp_path):
     settings = tiny_settings.model_copy(update={"first": first, "iterations": 1})
-    train(told(tiny_task, tmp_path / "0"), settings)
+    train_original(told(tiny_task, tmp_path / "0"), settings)
     assert json.loads((tmp_path / "0/translator.json").read_text())["plan"]["first"] == first
 
 
 def test_foreground_without_classes_is_refused(tiny_task, tiny_settings, told):
     settings = tiny_settings.model_copy(update={"foreground": True})
     with pytest.raises(SlimvidError, match=r"tiny: foreground is on, .*set the task's `foreground`"):
-        train(told(tiny_task), settings)
+        train_original(told(tiny_task), settings)
 
 
 def test_flow_chains_over_strides(tiny_task):

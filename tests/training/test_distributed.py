@@ -12,18 +12,26 @@ from slimvid.training import distributed
 SCRIPT = """
 import json, torch
 from pathlib import Path
+from types import SimpleNamespace
+from slimvid.runtime import Runtime
 from slimvid.training import distributed, loop
+from slimvid.training.objective import Objective
 with distributed.group("cpu") as device:
     rank, processes = distributed.world()
     net = torch.nn.Linear(2, 1, bias=False)
     torch.nn.init.ones_(net.weight)
     judge = torch.nn.Linear(2, 1, bias=False)
     torch.nn.init.ones_(judge.weight)
-    modules = {"generator": net, "judge": judge}
-    optimisers = {n: torch.optim.SGD(m.parameters(), lr=1.0) for n, m in modules.items()}
+    class Sum(Objective):
+        def optimizers(self, generator):
+            return {n: torch.optim.SGD(m.parameters(), lr=1.0) for n, m in self.networks(generator).items()}
+    runtime = Runtime(device="cpu", precision="fp32", threads=1)
+    objective = Sum(SimpleNamespace(runtime=runtime, seed=0), None)
+    objective.discriminators["judge"] = judge
+    training = loop.Training(objective.run, net, objective)
     x = torch.tensor([[1.0, 0.0]]) if rank == 0 else torch.tensor([[0.0, 4.0]])
     drawn = net(x)
-    loop.descend(modules, optimisers, {"g": drawn.sum()}, {"d": (judge(x) * drawn.detach()).sum()})
+    training._descend({"g": drawn.sum()}, {"d": (judge(x) * drawn.detach()).sum()})
     rng = loop.step_rng(0, 5)
     said = {"processes": processes, "weights": net.weight.tolist()[0], "draw": int(rng.integers(10**9))}
     said["any"] = [distributed.any_process(rank == k) for k in (0, 1, 2)]

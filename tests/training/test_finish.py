@@ -12,10 +12,8 @@ from slimvid.compress.shortcut_options import Options as ShortcutOptions
 from slimvid.compress.uniform_options import Options as UniformOptions
 from slimvid.runtime import Runtime
 from slimvid.settings import MethodSettings, PlanSettings, RecycleGANSettings, TeacherSettings
-from slimvid.teachers import recyclegan, vid2vid
-from slimvid.training import finish
-
-MODULES = {"vid2vid": vid2vid, "recyclegan": recyclegan}
+from slimvid.teachers import train_original, vid2vid
+from slimvid.training import loop
 
 
 class Asked(Exception):
@@ -26,10 +24,10 @@ class Asked(Exception):
 def identity(monkeypatch, tmp_path):
     """identity(act): the identity of the training that ``act`` starts."""
 
-    def run(training, length, *, state, identity, label):
+    def learn(training, schedule, *, state, identity, label):
         raise Asked(identity)
 
-    monkeypatch.setattr(finish.loop, "run", run)
+    monkeypatch.setattr(loop, "learn", learn)
 
     def found(act) -> str:
         with pytest.raises(Asked) as asked:
@@ -76,18 +74,16 @@ def test_every_setting_of_an_original_is_in_its_identity(stores, told, identity,
     settings, prepared = stores[kind]
     field = type(settings).model_fields[name]
     changed = settings.model_copy(update={name: other(field, getattr(settings, name))})
-    ids = [
-        identity(lambda s=s: MODULES[kind].train(told(prepared), s)) for s in (settings, settings, changed)
-    ]
+    ids = [identity(lambda s=s: train_original(told(prepared), s)) for s in (settings, settings, changed)]
     assert ids[0] == ids[1] != ids[2]
 
 
-@pytest.mark.parametrize("kind", MODULES)
+@pytest.mark.parametrize("kind", ["vid2vid", "recyclegan"])
 def test_how_often_a_state_is_saved_decides_bytes_where_a_run_may_fall_back(stores, told, identity, kind):
     settings, prepared = stores[kind]
     ids = {
         (precision, every): identity(
-            lambda p=precision, e=every: MODULES[kind].train(
+            lambda p=precision, e=every: train_original(
                 told(prepared, runtime=runtime(p)), settings.model_copy(update={"save_every": e})
             )
         )
@@ -105,7 +101,7 @@ def test_seed_threads_and_the_content_of_weights_are_in_it(
 
     def train(settings=tiny_settings, seed=0, **changes):
         run = told(tiny_task, seed=seed, runtime=replace(runtime(), **changes))
-        return identity(lambda: vid2vid.train(run, settings))
+        return identity(lambda: train_original(run, settings))
 
     vgg = tmp_path / "vgg.pth"
     weighed = tiny_settings.model_copy(update={"vgg": vgg})
@@ -191,18 +187,18 @@ def test_a_run_killed_under_another_plan_starts_afresh(
         )
         return (out / "weights.safetensors").read_bytes(), json.loads((out / "translator.json").read_text())
 
-    step = vid2vid.Vid2VidTraining.step
+    step = loop.Training.step
 
     def killed(self, index):
         if index == 3:
             raise KeyboardInterrupt
         return step(self, index)
 
-    monkeypatch.setattr(vid2vid.Vid2VidTraining, "step", killed)
+    monkeypatch.setattr(loop.Training, "step", killed)
     with pytest.raises(KeyboardInterrupt):
         go(tmp_path / "a", 2)
     assert json.loads((tmp_path / "a" / "state" / "state.json").read_text())["done"] == 2
-    monkeypatch.setattr(vid2vid.Vid2VidTraining, "step", step)
+    monkeypatch.setattr(loop.Training, "step", step)
     again, alone = go(tmp_path / "a", 5), go(tmp_path / "b", 5)
     assert again == alone and again[1]["provenance"]["gaps"] == {"5": 2}
     lines = [r.message for r in caplog.records if "state.json" in r.message]

@@ -15,16 +15,16 @@ from torch.nn.utils import parametrize
 from slimvid.compress.fast_vid2vid import STKD
 from slimvid.compress.fast_vid2vid_options import Options as FastOptions
 from slimvid.compress.frozen import FrozenTeacher
-from slimvid.compress.shortcut import ShortcutTraining
+from slimvid.compress.shortcut import ShortcutObjective
 from slimvid.compress.shortcut import student_spec as shortcut_spec
 from slimvid.compress.shortcut_options import Options as ShortcutOptions
 from slimvid.compress.uniform import OutputDistillation
-from slimvid.nets import build, shortcut
+from slimvid.nets import shortcut, shortcut_net
 from slimvid.nets.choices import Form
 from slimvid.nets.shortcut import AdaBD
 from slimvid.runtime import COMPARED, Runtime, layer_kind, layer_kinds
-from slimvid.teachers import recyclegan, vid2vid
-from slimvid.training.finish import seed_weights
+from slimvid.teachers import recyclegan, train_original, vid2vid
+from slimvid.training.loop import Training
 
 DEVICES = [
     "cpu",
@@ -60,9 +60,9 @@ def teachers(tiny_task, looks_task, tiny_settings, recyclegan_settings, told, tm
     wide = {"width": 16, "disc_width": 16, "iterations": 1}
     composite = tiny_settings.model_copy(update={**wide, "norm": "instance", "iterations": 40})
     cyclic = recyclegan_settings.model_copy(update=wide)
-    for module, settings, prepared in ((vid2vid, composite, tiny_task), (recyclegan, cyclic, looks_task)):
+    for settings, prepared in ((composite, tiny_task), (cyclic, looks_task)):
         out = root / settings.teacher
-        module.train(told(prepared, out), settings)
+        train_original(told(prepared, out), settings)
     return {
         "vid2vid": (composite, told(tiny_task), root / "vid2vid"),
         "recyclegan": (cyclic, told(looks_task), root / "recyclegan"),
@@ -76,15 +76,13 @@ def training(name: str, teachers, runtime: Runtime):
     settings, run, below = teachers[kind]
     run = replace(run, runtime=runtime)
     module = recyclegan if kind == "recyclegan" else vid2vid
-    made = recyclegan.RecycleGANTraining if kind == "recyclegan" else vid2vid.Vid2VidTraining
     settings = settings.model_copy(update=SETTINGS.get(rest, {}))
     condition = run.data.meta.condition
     if method == kind:
-        seed_weights(0)
-        changes = (
-            {"foreground": [0]} if rest == "foreground" else {}
-        )  # the tiny task's only channel: its edges
-        return made(run, build(module.generator_spec(settings, condition, **changes)), settings)
+        # the tiny task's only channel: its edges
+        changes = {"foreground": [0]} if rest == "foreground" else {}
+        net = run.network(module.generator_spec(settings, condition, **changes))
+        return Training(run, net, module.Objective(run, settings))
     teacher = FrozenTeacher(below, run)
     if method == "shortcut":
         form = rest.partition(" ")[2]
@@ -94,17 +92,16 @@ def training(name: str, teachers, runtime: Runtime):
             decode="raw" if form == "raw" else None,
             form=form if form in get_args(Form) else "full",
         )
-        seed_weights(0)
-        net = build(shortcut_spec(settings, condition, options, teacher.source.spec))
-        return ShortcutTraining(run, net, settings, options, teacher)
+        net = run.network(shortcut_spec(settings, condition, options, teacher.source.spec))
+        objective = ShortcutObjective(run, settings, net=net, options=options, teacher=teacher)
+        return Training(run, net, objective)
     if method == "uniform":
-        changes, distiller = {"width": 8}, OutputDistillation(teacher, weight=10)
+        changes, distillation = {"width": 8}, OutputDistillation(teacher, weight=10)
     else:
         changes = {"decomposed": True, "low_demand": True}
-        distiller = STKD(FastOptions(), teacher, vgg=None, spatial_until=0)
-    seed_weights(0)
-    generator = build(module.generator_spec(settings, condition, **changes))
-    return made(run, generator, settings, distiller=distiller)
+        distillation = STKD(FastOptions(), teacher, vgg=None, spatial_until=0)
+    net = run.network(module.generator_spec(settings, condition, **changes))
+    return Training(run, net, module.Objective(run, settings), distillation=distillation)
 
 
 def runtime(device: str, precision: str) -> Runtime:
@@ -186,7 +183,9 @@ def test_every_trained_layers_gradients_in_bf16_are_those_of_fp32(teachers, devi
     worst, kinds = defaultdict(float), set()
     for name in (*TRAININGS, *CORNERS):
         t = training(name, teachers, runtime(device, "bf16"))
-        trained = [t.net.block if n == "generator" and hasattr(t, "net") else m for n, m in t.modules.items()]
+        trained = [
+            m.block if isinstance(m, shortcut_net.ShortcutGenerator) else m for m in t.networks.values()
+        ]
         kinds |= layer_kinds(trained)
         for kind, layer, args in captured(t.step, trained, monkeypatch):
             worst[kind] = max(worst[kind], layer_errors(layer, args, device))
@@ -203,20 +202,20 @@ def test_every_trained_layers_gradients_in_bf16_are_those_of_fp32(teachers, devi
 def like(other, name, teachers, precision):
     """A training with the weights of another."""
     t = training(name, teachers, precision)
-    for network, module in t.modules.items():
-        module.load_state_dict(other.modules[network].state_dict())
+    for network, module in t.networks.items():
+        module.load_state_dict(other.networks[network].state_dict())
     return t
 
 
 def accumulated(t):
     """The gradient of every network summed over the updates of one step, weights left as they are."""
-    total = {name: [torch.zeros_like(p) for p in m.parameters()] for name, m in t.modules.items()}
+    total = {name: [torch.zeros_like(p) for p in m.parameters()] for name, m in t.networks.items()}
     for optimiser in t.optimisers.values():
         optimiser.step = lambda: None
     zero = next(iter(t.optimisers.values())).zero_grad
 
     def collect(set_to_none=True):
-        for name, module in t.modules.items():
+        for name, module in t.networks.items():
             for slot, p in zip(total[name], module.parameters(), strict=True):
                 if p.grad is not None:
                     slot += p.grad
@@ -249,7 +248,7 @@ def test_two_real_steps_in_bf16_leave_finite_weights(teachers, name):
     t = training(name, teachers, runtime("cpu", "bf16"))
     for index in range(2):
         assert all(torch.isfinite(v) for v in t.step(index).values())
-    assert all(p.isfinite().all() for m in t.modules.values() for p in m.parameters())
+    assert all(p.isfinite().all() for m in t.networks.values() for p in m.parameters())
 
 
 @pytest.mark.parametrize(

@@ -76,12 +76,12 @@ def train_evaluator(task: Task, config: ConfigFiles = None, log: LogFile = None)
 def train_teacher(task: Task, seed: Seed, config: ConfigFiles = None, log: LogFile = None) -> None:
     """Train the original translator of a task; a killed run resumes."""
     with job(config, log) as settings:
-        from slimvid.teachers import teacher_module
+        from slimvid.teachers import train_original
 
         section(settings.tasks, task, "tasks")
         teacher, plan = settings.teacher_settings(task), {"kind": "every_frame"}
         with training(settings, task, "original", seed, plan=plan, precision=teacher.precision) as run:
-            teacher_module(teacher).train(run, teacher)
+            train_original(run, teacher)
 
 
 @app.command()

@@ -17,7 +17,7 @@ act, Eq. 7); it takes its global loss without gradient and between sequences tha
 is the decomposed network at full size (here: the original).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,16 @@ from slimvid.compress import Job
 from slimvid.compress.fast_vid2vid_options import Options
 from slimvid.compress.frozen import FrozenTeacher
 from slimvid.data.condition import ConditionSpec
-from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
-from slimvid.nets.vid2vid import Output
 from slimvid.nets.video_features import RandomVideoFeatures
 from slimvid.section import recorded
 from slimvid.settings import TeacherSettings
-from slimvid.teachers.vid2vid import Pace, fit, generator_spec
+from slimvid.teachers.vid2vid import Objective, Pace, generator_spec
+from slimvid.training.finish import save
+from slimvid.training.loop import train
 from slimvid.training.losses import Perceptual, perceptual
+from slimvid.training.objective import Distillation, View
+from slimvid.training.run import Run
 from slimvid.training.sequences import Batch, most_frames
 from slimvid.weights import I3D_SHA256, load_i3d
 
@@ -63,22 +65,23 @@ def compress(job: Job) -> None:
     run, settings = job.run, job.student_settings(options.train)
     teacher = FrozenTeacher(job.teacher, run)
     spec = student_spec(settings, run.data.meta.condition, options, teacher.source.spec)
+    settings = settings.model_copy(update={"sequence_doubles_every": 0})
     stage = round(options.spatial_share * settings.iterations)
-    distiller = STKD(options, teacher, vgg=perceptual(settings.vgg), spatial_until=stage)
     gaps = plan_gaps(job, options, settings)
-    fit(
+    distillation = STKD(options, teacher, vgg=perceptual(settings.vgg), spatial_until=stage)
+    generator = run.network(spec)
+    trained = train(
         run,
-        spec,
-        settings.model_copy(update={"sequence_doubles_every": 0}),
-        distiller=distiller,
-        pace=part_time(gaps, longest=_longest(run.data), given=settings.given, from_step=stage),
+        generator,
+        PartTime(run, settings, gaps=gaps, from_step=stage),
+        settings,
+        distillation=distillation,
         provenance={
             "options": recorded(options, leave_out=("train",)),
             "gaps": {str(gap): int((gaps == gap).sum()) for gap in np.unique(gaps)},
-            "video_features": distiller.features_name,
-            **teacher.provenance(),
         },
     )
+    save(run, trained)
 
 
 def plan_gaps(job: Job, options: Options, settings: TeacherSettings) -> np.ndarray:
@@ -89,7 +92,7 @@ def plan_gaps(job: Job, options: Options, settings: TeacherSettings) -> np.ndarr
     Raises:
         SlimvidError: there is none left.
     """
-    longest, given = _longest(job.run.data), settings.given
+    longest, given = job.run.longest, settings.given
     shortest = 2 + given  # frames of a sequence in which one is learned after another
     if options.gap_max is None:
         met = np.concatenate([np.diff(keys) for keys in job.keyframes()])
@@ -110,36 +113,33 @@ def plan_gaps(job: Job, options: Options, settings: TeacherSettings) -> np.ndarr
     return gaps
 
 
-def part_time(
-    gaps: np.ndarray, *, longest: int, given: int, from_step: int
-) -> Callable[[int, np.random.Generator], Pace]:
-    """Gap and length of each step's sequences: gap 1 before ``from_step``, then one of ``gaps``.
+class PartTime(Objective):
+    """vid2vid's objective on sequences at gap 1 before ``from_step``, then at one of ``gaps``.
 
-    At a wide gap a sequence is shortened to what a clip of ``longest`` frames holds.
+    At a wide gap a sequence is shortened to what the longest training clip holds.
     """
 
-    def pace(index: int, rng: np.random.Generator) -> Pace:
-        gap = 1 if index < from_step else int(rng.choice(gaps))
-        return Pace(gap, None if gap == 1 else most_frames(longest, gap=gap, given=given))
+    def __init__(self, run: Run, settings: TeacherSettings, *, gaps: np.ndarray, from_step: int):
+        super().__init__(run, settings)
+        self.gaps, self.from_step = gaps, from_step
 
-    return pace
+    def pace(self, index: int, rng: np.random.Generator) -> Pace:
+        gap = 1 if index < self.from_step else int(rng.choice(self.gaps))
+        if gap == 1:
+            return Pace()
+        return Pace(gap, most_frames(self.run.longest, gap=gap, given=self.settings.given))
 
 
-def _longest(data: PreparedTask) -> int:
-    return max(clip.length for clip in data.clips("train"))
-
-
-class STKD:
+class STKD(Distillation):
     """Spatial and temporal knowledge distillation (3.3, 3.4)."""
 
     def __init__(
         self, options: Options, teacher: FrozenTeacher, *, vgg: Perceptual | None, spatial_until: int
     ):
+        super().__init__()
         self.options, self.teacher, self.spatial_until = options, teacher, spatial_until
-        device = teacher.runtime.device
-        self.vgg = None if vgg is None else vgg.to(device)
-        features, self.features_name = video_features(options.i3d)
-        self.features = features.to(device)
+        self.vgg = vgg
+        self.features, self.features_name = video_features(options.i3d)
         self.targets: Tensor | None = None  # B x n x 3 x H x W
         self.part_time = False
 
@@ -148,30 +148,33 @@ class STKD:
         self.targets = self.teacher.frames(batch)
         self.part_time = index >= self.spatial_until
 
-    def losses(self, t: int, drawn: Sequence[Tensor], out: Output) -> Mapping[str, Tensor]:
-        """Eq. 7 for frame ``t``: the spatial term alone in the first stage, both in the second."""
-        o, per_frame = self.options, self._frame(out.image, self.targets[:, t])
+    def losses(self, view: View) -> dict[str, Tensor]:
+        """Eq. 7 for one frame: the spatial term alone in the first stage, both in the second."""
+        o, per_frame = self.options, self._frame(view.out.image, self.targets[:, view.t])
         losses = {"skd": o.sigma * per_frame}
         if self.part_time:
             # Eq. 1 and Eq. 4 are one formula; at gap > 1 the same distance carries both weights.
             losses["ltkd"] = o.gamma * o.alpha * per_frame
-            if t > 0 and o.beta:
-                losses["gtkd"] = o.gamma * o.beta * self._sequence(t, drawn, out.image)
+            if view.t > 0 and o.beta:
+                losses["gtkd"] = o.gamma * o.beta * self._sequence(view)
         return losses
+
+    def provenance(self) -> dict[str, str]:
+        return {"video_features": self.features_name, **self.teacher.provenance()}
 
     def _frame(self, student: Tensor, teacher: Tensor) -> Tensor:
         """MSE + L_per of Eq. 1 and 4 (the perceptual term where VGG weights are given)."""
         loss = ((student - teacher) ** 2).mean()
         return loss if self.vgg is None else loss + self.vgg(student, teacher)
 
-    def _sequence(self, t: int, drawn: Sequence[Tensor], image: Tensor) -> Tensor:
-        """Eq. 5: MSE between video features of Seq-s and Seq-t, both up to frame ``t``.
+    def _sequence(self, view: View) -> Tensor:
+        """Eq. 5: MSE between video features of Seq-s and Seq-t, both up to this frame.
 
         The student's earlier frames are detached, as everywhere in vid2vid's training; the gradient runs
         through the frame that is being drawn.
         """
-        seq_s = torch.stack((*drawn[:t], image), 1)
-        seq_t = self.targets[:, : t + 1]
+        seq_s = torch.stack((*view.drawn, view.out.image), 1)
+        seq_t = self.targets[:, : view.t + 1]
         with torch.no_grad():
             wanted = self.features(seq_t)
         return ((self.features(seq_s) - wanted) ** 2).mean()

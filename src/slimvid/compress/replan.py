@@ -17,7 +17,8 @@ from slimvid.files import write_json
 from slimvid.paths import BUDGET, CLOCK
 from slimvid.runtime import code_revision
 from slimvid.settings import AnyTeacher
-from slimvid.training.loop import Tally, write_curves
+from slimvid.training.finish import write_curves
+from slimvid.training.state import Tally
 
 
 def student_spec(

@@ -22,26 +22,28 @@ that draws the raw image alone (``decode: raw``; the target then is the original
 has the block predict the features of the flow branch as well and blends as the original does.
 """
 
-from collections.abc import Generator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from slimvid.compress import Job
 from slimvid.compress.frozen import FrozenTeacher
 from slimvid.compress.shortcut_options import Options
 from slimvid.compress.shortcut_windows import Window, Windows
 from slimvid.data.condition import ConditionSpec
-from slimvid.nets import build
+from slimvid.nets.framewise import Drawn
 from slimvid.nets.patchgan import ShortcutDiscriminator
 from slimvid.nets.shortcut_net import ShortcutGenerator, shortcut_spec
 from slimvid.section import recorded
 from slimvid.settings import AnyTeacher
-from slimvid.training import loop
-from slimvid.training.finish import seed_weights, train_to_artifact
+from slimvid.training.finish import save
+from slimvid.training.loop import step_rng, train
 from slimvid.training.losses import gan, perceptual
+from slimvid.training.objective import Objective, View
 from slimvid.training.run import Run
 
 FITTED, FITTING = 4, 1 << 30  # windows that weights are fitted on, and the index of their random numbers
@@ -62,20 +64,10 @@ def compress(job: Job) -> None:
     options = job.parse(Options)
     run, settings = job.run, job.student_settings(options.train)
     teacher = FrozenTeacher(job.teacher, run)
-    spec = student_spec(settings, run.data.meta.condition, options, teacher.source.spec)
-    seed_weights(run.seed)
-    training = ShortcutTraining(run, build(spec), settings, options, teacher)
-    train_to_artifact(
-        training,
-        replace(run, plan={**run.plan, "first": teacher.first}),
-        spec=spec,
-        settings=settings,
-        provenance={
-            "options": recorded(options, leave_out=("train",)),
-            "perceptual_loss": "on" if options.vgg else "off: no VGG-19 weights were given",
-            **teacher.provenance(),
-        },
-    )
+    net = run.network(student_spec(settings, run.data.meta.condition, options, teacher.source.spec))
+    objective = ShortcutObjective(run, settings, net=net, options=options, teacher=teacher)
+    provenance = {"options": recorded(options, leave_out=("train",)), **teacher.provenance()}
+    save(run, train(run, net, objective, settings, provenance=provenance))
 
 
 class Features(NamedTuple):
@@ -90,141 +82,142 @@ class Features(NamedTuple):
     aim: Tensor
 
 
-class View(NamedTuple):
+@dataclass(kw_only=True)
+class ShortcutFrame(View):
     """A shortcut frame to learn from.
 
     Attributes:
-        inputs: what the network reads there. reference: of this stream. before, target: the original's own
+        inputs: what the network read there. f: the block's features; aligned: the reference's (Eq. 7), None
+            in a form that does not align. reference: of this stream. before, target: the original's own
             reference frame (N x 3 x H x W) and frame.
     """
 
     inputs: tuple[Tensor, ...]
+    f: Tensor
+    aligned: Tensor | None
     reference: Features
     before: Tensor
     target: Features
 
 
-class ShortcutTraining:
-    """Networks, optimisers and the step."""
+class ShortcutObjective(Objective):
+    """Eq. 9 on streams of the original with the block, an update after every shortcut frame.
+
+    Args:
+        net: the original and the block, whose initial weights are set here. teacher: the original.
+    """
 
     def __init__(
         self,
         run: Run,
-        net: ShortcutGenerator,
         settings: AnyTeacher,
+        *,
+        net: ShortcutGenerator,
         options: Options,
         teacher: FrozenTeacher,
     ):
-        data, runtime = run.data, run.runtime
-        self.options, self.seed, self.runtime, self.net = options, run.seed, runtime, net
-        net.check_size(data.meta.height, data.meta.width)
+        super().__init__(run, settings)
+        self.options, self.first = options, teacher.first
+        self.walk = {"first": teacher.first}
         net.teacher.load_state_dict(teacher.net.state_dict())
-        net.to(runtime.device)
-        self.first = teacher.first
+        net.to(run.runtime.device)
         self.windows = Windows(
             net.teacher,
-            data,
+            run.data,
             first=self.first,
             batch=settings.batch,
             interval=options.interval or run.plan.get("max_interval") or UNBOUNDED,
             learned=getattr(settings, "sequence", 1),
         )
         if options.start == "fitted":
-            self._fit()
+            self._fit(net)
         width = settings.disc_width
-        self.modules: dict[str, nn.Module] = {
-            "generator": net,
-            "disc": ShortcutDiscriminator(3, width),
-            "temporal_disc": ShortcutDiscriminator(3, width, temporal=True),
-        }
-        for module in self.modules.values():
-            module.to(runtime.device).train()
-        vgg = perceptual(options.vgg) if options.perc else None
-        self.vgg = None if vgg is None else vgg.to(runtime.device)
-        self.optimisers = {
-            name: loop.adam(net.block if module is net else module, settings.lr)
-            for name, module in self.modules.items()
-        }
-        self.tally = loop.Tally()
+        self.discriminators["disc"] = ShortcutDiscriminator(3, width)
+        self.discriminators["temporal_disc"] = ShortcutDiscriminator(3, width, temporal=True)
+        self.vgg = perceptual(options.vgg) if options.perc else None
 
-    def step(self, index: int) -> dict[str, Tensor]:
-        """An update after every shortcut frame of a batch of streams; returns the mean losses."""
-        views = self.views(self.windows.draw(loop.step_rng(self.seed, index)))
-        totals: dict[str, list[Tensor]] = {}
-        view = next(views)
-        while view is not None:
-            image, losses = self._learn(view)
-            for name, value in losses.items():
-                totals.setdefault(name, []).append(value)
-            view = views.send(image.detach())
-        return {name: torch.stack(values).mean() for name, values in totals.items()}
+    def sample(self, rng: np.random.Generator, index: int) -> Window:
+        return self.windows.draw(rng)
 
-    def views(self, window: Window) -> Generator[View | None, Tensor, None]:
-        """Walk a window's streams, this network's and the original's; yields every shortcut frame.
-
-        The picture of each (N x 3 x H x W) is to be sent in return: later frames see it. None ends the walk.
-        """
-        own, theirs = (self.net.teacher.rollout(first=self.first) for _ in range(2))
+    def unroll(self, net: ShortcutGenerator, window: Window) -> Iterator[ShortcutFrame]:
+        """Walk a window's streams, this network's and the original's; gives every shortcut frame."""
+        own, theirs = (net.teacher.rollout(first=self.first) for _ in range(2))
         alike = True  # until a shortcut frame is seen, the two streams are one
         reference = before = None
         for t in range(window.conditions.shape[1]):
             condition, place = window.conditions[:, t], t - window.begin
             if place < 0:
-                self._begin((own, theirs), condition, window.truth[:, t])
+                self._begin(net, (own, theirs), condition, window.truth[:, t])
                 continue
-            target = self._full(theirs, condition)
+            target = self._full(net, theirs, condition)
             if place % window.interval:
                 own.draw = lambda *inputs: inputs
-                image = yield View(own.step(condition), reference, before, target)
-                own.push(target.image if self.options.history == "teacher" else image)
+                inputs = own.step(condition)
+                drawn = self._draw(net, inputs, reference)
+                yield ShortcutFrame(
+                    t=t,
+                    batch=window,
+                    inputs=inputs,
+                    reference=reference,
+                    before=before,
+                    target=target,
+                    **drawn,
+                )
+                own.push(target.image if self.options.history == "teacher" else drawn["out"].image.detach())
                 alike = False
                 continue
             if alike:
                 own.prime(condition, target.image)
-            reference, before = target if alike else self._full(own, condition), target.image
-        yield None
+            reference, before = target if alike else self._full(net, own, condition), target.image
 
-    def _learn(self, view: View) -> tuple[Tensor, dict[str, Tensor]]:
-        """One update from a shortcut frame; returns its picture and the losses."""
-        reference, parts = view.reference, self.net.parts
-        with self.runtime.autocast():
+    def losses(self, view: ShortcutFrame) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        g, d = self._judge((view.before, view.target.aim), (view.reference.image, view.out.image))
+        return g | self._distil(view), d
+
+    def provenance(self) -> dict[str, str]:
+        return {"perceptual_loss": "on" if self.options.vgg else "off: no VGG-19 weights were given"}
+
+    def _draw(
+        self, net: ShortcutGenerator, inputs: tuple[Tensor, ...], reference: Features
+    ) -> dict[str, Any]:
+        """A shortcut frame: its picture, the block's features and the aligned reference."""
+        parts = net.parts
+        with self.run.runtime.autocast():
             with torch.no_grad():
-                a_t = parts.encode(*view.inputs)
-            f_t, aligned = self.net.block.align(reference.a, a_t, reference.f)
-            image = parts.decode(f_t, *view.inputs).image.float()
-        g, d = self._judge((view.before, view.target.aim), (reference.image, image))
-        g |= self._distil(view.target, f_t.float(), aligned, image)
-        loop.descend(self.modules, self.optimisers, g, d)
-        self.tally.learned(len(image))
-        return image, {name: value.detach() for name, value in (g | d).items()}
+                a_t = parts.encode(*inputs)
+            f, aligned = net.block.align(reference.a, a_t, reference.f)
+            image = parts.decode(f, *inputs).image.float()
+        return {"out": Drawn(image), "f": f.float(), "aligned": aligned}
 
-    def _fit(self) -> None:
+    def _fit(self, net: ShortcutGenerator) -> None:
         """Start the block from the original's features of some frames: the last of each window."""
-        windows = [self.windows.draw(loop.step_rng(self.seed, FITTING + i)) for i in range(FITTED)]
-        features = [self._last(window) for window in windows]
-        self.net.block.fit(torch.cat([x.a for x in features]), torch.cat([x.f for x in features]))
+        windows = [self.windows.draw(step_rng(self.run.seed, FITTING + i)) for i in range(FITTED)]
+        features = [self._last(net, window) for window in windows]
+        net.block.fit(torch.cat([x.a for x in features]), torch.cat([x.f for x in features]))
 
-    def _last(self, window: Window) -> Features:
-        theirs = self.net.teacher.rollout(first=self.first)
+    def _last(self, net: ShortcutGenerator, window: Window) -> Features:
+        theirs = net.teacher.rollout(first=self.first)
         for t in range(window.begin):
-            self._begin((theirs,), window.conditions[:, t], window.truth[:, t])
+            self._begin(net, (theirs,), window.conditions[:, t], window.truth[:, t])
         for t in range(window.begin, window.conditions.shape[1]):
-            features = self._full(theirs, window.conditions[:, t])
+            features = self._full(net, theirs, window.conditions[:, t])
         return features
 
     @torch.no_grad()
-    def _begin(self, streams: Sequence[Any], condition: Tensor, truth: Tensor) -> None:
+    def _begin(
+        self, net: ShortcutGenerator, streams: Sequence[Any], condition: Tensor, truth: Tensor
+    ) -> None:
         """A frame before the first cycle: given, or drawn by a branch of its own."""
         if self.first != "real":
-            with self.runtime.autocast():
-                truth = self.net.teacher.draw_first(condition).float()
+            with self.run.runtime.autocast():
+                truth = net.teacher.draw_first(condition).float()
         for stream in streams:
             stream.prime(condition, truth)
 
     @torch.no_grad()
-    def _full(self, stream: Any, condition: Tensor) -> Features:
+    def _full(self, net: ShortcutGenerator, stream: Any, condition: Tensor) -> Features:
         """The stream's next frame by the whole original."""
-        parts, seen = self.net.parts, []
+        parts, seen = net.parts, []
 
         def draw(*inputs: Tensor) -> Any:
             seen.append(parts.encode(*inputs))
@@ -233,25 +226,24 @@ class ShortcutTraining:
             return out
 
         stream.draw = draw
-        with self.runtime.autocast():
+        with self.run.runtime.autocast():
             out = stream.step(condition)
         image = out.image.float()
         stream.push(image)
         return Features(*seen, image, parts.aim(out).float())
 
-    def _distil(
-        self, target: Features, f_t: Tensor, aligned: Tensor | None, image: Tensor
-    ) -> dict[str, Tensor]:
+    def _distil(self, view: ShortcutFrame) -> dict[str, Tensor]:
         """L_align (Eq. 8), L_feat, L_out and L_perc, weighted."""
-        o, f = self.options, target.f.float()
+        o, target, image = self.options, view.target, view.out.image
+        f = target.f.float()
         losses = {
-            "feat": o.feat * (f - f_t).abs().mean(),
+            "feat": o.feat * (f - view.f).abs().mean(),
             "out": o.out * (target.aim - image).abs().mean(),
         }
-        if aligned is not None:
-            losses["align"] = o.align * (f - aligned.float()).abs().mean()
+        if view.aligned is not None:
+            losses["align"] = o.align * (f - view.aligned.float()).abs().mean()
         if self.vgg is not None:
-            with self.runtime.autocast():
+            with self.run.runtime.autocast():
                 losses["perc"] = o.perc * self.vgg(image, target.aim)
         return losses
 
@@ -271,8 +263,9 @@ class ShortcutTraining:
             ("disc", o.gan, real[1], fake[1]),
             ("temporal_disc", o.temporal_gan, torch.stack(real, dim=2), torch.stack(fake, dim=2)),
         ):
-            with self.runtime.autocast():
-                on_real, on_fake = [self.modules[name](truth)], [self.modules[name](drawn)]
+            net = self.discriminators[name]
+            with self.run.runtime.autocast():
+                on_real, on_fake = [net(truth)], [net(drawn)]
             g[name.replace("disc", "gan")] = weight * gan(on_fake, real=True)
             d[name] = 0.5 * (gan(on_real, real=True) + gan(on_fake, real=False))
         return g, d

@@ -3,7 +3,7 @@
 Trained from scratch with the original's losses and plain distillation of its output. It walks every frame.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -12,11 +12,12 @@ from slimvid.compress import Job
 from slimvid.compress.frozen import FrozenTeacher
 from slimvid.compress.uniform_options import Options
 from slimvid.data.condition import ConditionSpec
-from slimvid.nets.framewise import Drawn
-from slimvid.nets.vid2vid import Output
 from slimvid.section import recorded
 from slimvid.settings import AnyTeacher
 from slimvid.teachers import teacher_module
+from slimvid.training.finish import save
+from slimvid.training.loop import train
+from slimvid.training.objective import Distillation, View
 from slimvid.training.sequences import Batch
 
 
@@ -33,24 +34,31 @@ def compress(job: Job) -> None:
     options = job.parse(Options)
     run, settings = job.run, job.student_settings(options.train)
     teacher = FrozenTeacher(job.teacher, run)
-    teacher_module(settings).fit(
+    generator = run.network(student_spec(settings, run.data.meta.condition, options, teacher.source.spec))
+    trained = train(
         run,
-        student_spec(settings, run.data.meta.condition, options, teacher.source.spec),
+        generator,
+        teacher_module(settings).Objective(run, settings),
         settings,
-        distiller=OutputDistillation(teacher, weight=options.distill),
-        provenance={"options": recorded(options, leave_out=("train",)), **teacher.provenance()},
+        distillation=OutputDistillation(teacher, weight=options.distill),
+        provenance={"options": recorded(options, leave_out=("train",))},
     )
+    save(run, trained)
 
 
-class OutputDistillation:
+class OutputDistillation(Distillation):
     """weight * L1 between the student's frame and the original's at the same time."""
 
     def __init__(self, teacher: FrozenTeacher, *, weight: float):
+        super().__init__()
         self.teacher, self.weight = teacher, weight
         self.targets: Tensor | None = None  # B x n x 3 x H x W
 
     def begin(self, batch: Batch, *, index: int) -> None:
         self.targets = self.teacher.frames(batch)
 
-    def losses(self, t: int, drawn: Sequence[Tensor], out: Output | Drawn) -> Mapping[str, Tensor]:
-        return {"distill": self.weight * (out.image - self.targets[:, t]).abs().mean()}
+    def losses(self, view: View) -> dict[str, Tensor]:
+        return {"distill": self.weight * (view.out.image - self.targets[:, view.t]).abs().mean()}
+
+    def provenance(self) -> dict[str, str]:
+        return self.teacher.provenance()

@@ -23,7 +23,7 @@ KINDS = {  # kind -> module : class; imported when asked for
 
 
 def build(spec: dict[str, Any]):
-    """The module that a spec describes, freshly initialised.
+    """The module that a spec describes, freshly initialised; it remembers the spec as ``spec``.
 
     Raises:
         SlimvidError: the kind is unknown, or an argument does not fit.
@@ -34,6 +34,8 @@ def build(spec: dict[str, Any]):
         raise SlimvidError(f"architecture kind {kind!r}: unknown; known are {', '.join(KINDS)}")
     module, name = KINDS[kind].split(":")
     try:
-        return getattr(import_module(module), name)(**arguments)
+        net = getattr(import_module(module), name)(**arguments)
     except TypeError as error:
         raise SlimvidError(f"architecture spec of kind {kind!r}: {error}") from None
+    net.spec = dict(spec)
+    return net

@@ -11,11 +11,14 @@ one another: no pair is ever shown. W moves a picture by a synthetic flow (``syn
 
 The flow is one for the whole batch and the same on both sides of a term. The targets W F(x) are not detached:
 neither the paper's equations nor the release stop their gradient. The release moves by grid_sample without
-``align_corners``, whose default has changed since; ``nets.warp`` says it.
+``align_corners``, whose default has changed since; ``nets.warp`` says it. Its schedule reaches zero one epoch
+early: with no decay epochs, as its scripts have it, the whole last epoch changes no weight (2 epochs are 1,
+and 5 are 4). Here ``iterations`` counts steps that learn.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -33,23 +36,12 @@ from slimvid.nets.warp import warp
 from slimvid.settings import RecycleGANSettings
 from slimvid.teachers.content import content_loss
 from slimvid.teachers.synthetic_flow import ROWS, frame_noise, synthetic_flow
-from slimvid.training import loop
-from slimvid.training.finish import seed_weights, train_to_artifact
+from slimvid.training import objective
 from slimvid.training.losses import gan
+from slimvid.training.objective import View
 from slimvid.training.run import Run
-from slimvid.training.sequences import Batch
 
 DOMAINS = ("source", "target")
-
-
-class Distiller(Protocol):
-    """What a student adds to the originals' losses."""
-
-    def begin(self, batch: Batch, *, index: int) -> None:
-        """Run the teacher on the conditions that the student is about to translate."""
-
-    def losses(self, t: int, drawn: Sequence[Tensor], out: Drawn) -> Mapping[str, Tensor]:
-        """Named losses of the student's picture; ``t`` is 0 and ``drawn`` empty: there is no sequence."""
 
 
 class Way(NamedTuple):
@@ -60,6 +52,32 @@ class Way(NamedTuple):
     fake: Tensor
     there: nn.Module
     back: nn.Module
+
+
+class Moves(NamedTuple):
+    """What the terms of one domain move a picture by (N x 2 x H x W, pixels) and add to it (N x . x H x W).
+
+    None where the term has no weight.
+    """
+
+    cycle: tuple[Tensor, Tensor] | None
+    spatial: tuple[Tensor, Tensor] | None
+
+
+class Unpaired(NamedTuple):
+    """A `Batch` whose conditions and frames have nothing to do with each other, and the step's moves."""
+
+    frames: Tensor
+    conditions: Tensor
+    places: list[tuple[str, Sequence[int]]]
+    moves: dict[str, Moves]
+
+
+@dataclass(kw_only=True)
+class Ways(View):
+    """A step's view: both directions; ``out`` is the generator's."""
+
+    ways: Sequence[Way]
 
 
 def generator_spec(
@@ -89,94 +107,97 @@ def check_task(
         )
 
 
-class RecycleGANTraining:
-    """Networks, optimisers and the step of one training."""
+class Objective(objective.Objective):
+    """The paper's losses on two frames, each of its own draw.
 
-    def __init__(
-        self,
-        run: Run,
-        generator: nn.Module,
-        settings: RecycleGANSettings,
-        *,
-        distiller: Distiller | None = None,
-    ):
-        self.settings, self.data, self.seed, self.runtime = settings, run.data, run.seed, run.runtime
-        self.distiller, data = distiller, run.data
-        condition = data.meta.condition
-        generator.check_size(data.meta.height, data.meta.width)
-        back = generator_spec(settings, condition, in_channels=3, out_channels=condition.channels)
-        judge = {"width": settings.disc_width, "layers": settings.disc_layers}
-        self.modules: dict[str, nn.Module] = {
-            "generator": generator,
-            "back": build(back),
-            "source_disc": PatchGan(condition.channels, **judge),
-            "target_disc": PatchGan(3, **judge),
-        }
+    The way back has the original's architecture also for a student: it is thrown away.
+
+    Raises:
+        SlimvidError: the settings do not fit the task; names the setting and the remedy.
+    """
+
+    def __init__(self, run: Run, settings: RecycleGANSettings):
+        super().__init__(run, settings)
+        condition, meta = run.data.meta.condition, run.data.meta
+        check_task(settings, condition, meta.height, meta.width, longest=run.longest)
+        self.back = build(generator_spec(settings, condition, in_channels=3, out_channels=condition.channels))
+        for domain, channels in zip(DOMAINS, (condition.channels, 3), strict=True):
+            self.discriminators[f"{domain}_disc"] = PatchGan(
+                channels, width=settings.disc_width, layers=settings.disc_layers
+            )
         self.content = content_loss(settings.vgg if any(settings.lambda_content) else None)
-        for module in (*self.modules.values(), *([self.content] if self.content else [])):
-            module.to(run.runtime.device).train(module is not self.content)
-        self.optimisers = {name: loop.adam(m, settings.lr) for name, m in self.modules.items()}
-        self.tally = loop.Tally()
 
-    def step(self, index: int) -> dict[str, Tensor]:
-        """One update of both generators, then of both discriminators; returns the losses."""
-        rng = loop.step_rng(self.seed, index)
-        batch = sample_unpaired(
-            self.data,
-            rng,
-            batch=self.settings.batch,
-            enlarge=self.settings.enlarge,
-            device=self.runtime.device,
-        )
-        if self.distiller is not None:
-            self.distiller.begin(batch, index=index)
-        ways = self._translate(batch)
-        g, d = self._gan(ways)
-        for way in ways:
-            g |= self._motion(way, rng) | self._likeness(way)
-        if self.distiller is not None:
-            g |= self.distiller.losses(0, (), Drawn(ways[0].fake))
-        loop.descend(self.modules, self.optimisers, g, d, generators=("generator", "back"))
-        self.tally.learned(len(batch.frames))
-        return {name: value.detach() for name, value in (g | d).items()}
+    def sample(self, rng: np.random.Generator, index: int) -> Unpaired:
+        s = self.settings
+        how = {"batch": s.batch, "enlarge": s.enlarge, "device": self.run.runtime.device}
+        batch = sample_unpaired(self.run.data, rng, **how)
+        here = (batch.conditions.shape, batch.frames.shape)
+        moves = {}
+        for number, domain in enumerate(DOMAINS):
+            # noise goes onto the translation in the cycle, onto the picture itself in the spatial term
+            weights = s.lambda_unsup_cycle[number], s.lambda_spatial[number]
+            shapes = here[1 - number], here[number]
+            moves[domain] = Moves(
+                *(self._move(rng, shape) if w else None for w, shape in zip(weights, shapes, strict=True))
+            )
+        return batch._replace(moves=moves)
 
-    def _translate(self, batch: Batch) -> list[Way]:
-        """Both frames in the other's domain."""
-        forward, back = self.modules["generator"], self.modules["back"]
+    def _move(self, rng: np.random.Generator, shape: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """W and n of one term: the same flow for every picture of the batch and for both sides."""
+        s, (n, _, channels, h, w) = self.settings, shape
+        flow = synthetic_flow(rng, h, w, motion=s.motion, shift=s.shift).expand(n, -1, -1, -1)
+        noise = frame_noise(rng, (n, channels, h, w), level=s.noise)
+        return flow.to(self.run.runtime.device), noise.to(self.run.runtime.device)
+
+    def unroll(self, generator: nn.Module, batch: Unpaired) -> Iterator[Ways]:
+        """Both frames in the other's domain: one view."""
         x, y = batch.conditions[:, 0] * 2 - 1, batch.frames[:, 0]
-        return [
-            Way("source", x, self._run(forward, x), forward, back),
-            Way("target", y, self._run(back, y), back, forward),
+        ways = [
+            Way("source", x, self._run(generator, x), generator, self.back),
+            Way("target", y, self._run(self.back, y), self.back, generator),
         ]
+        yield Ways(batch=batch, out=Drawn(ways[0].fake), ways=ways)
+
+    def losses(self, view: Ways) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        g, d = self._gan(view.ways)
+        for way in view.ways:
+            g |= self._motion(way, view.batch.moves[way.domain]) | self._likeness(way)
+        return g, d
+
+    def provenance(self) -> dict[str, Any]:
+        if not any(self.settings.lambda_content):
+            return {"content_loss": "off: no weight"}
+        return {"content_loss": "on" if self.settings.vgg else "off: no VGG weights were given"}
 
     def _run(self, net: nn.Module, picture: Tensor) -> Tensor:
-        with self.runtime.autocast():
+        with self.run.runtime.autocast():
             return net(picture).float()
 
     def _gan(self, ways: Sequence[Way]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """LSGAN of each translation among the other domain's frames; no pool of earlier ones (release)."""
         g, d = {}, {}
         for way, other in zip(ways, reversed(ways), strict=True):
-            net = self.modules[f"{other.domain}_disc"]
-            with self.runtime.autocast():
+            net = self.discriminators[f"{other.domain}_disc"]
+            with self.run.runtime.autocast():
                 fake, real = net(way.fake), net(other.real)
             g[f"gan_{other.domain}"] = gan([fake], real=True)
             d[f"disc_{other.domain}"] = 0.5 * (gan([real], real=True) + gan([fake], real=False))
         return g, d
 
-    def _motion(self, way: Way, rng: np.random.Generator) -> dict[str, Tensor]:
+    def _motion(self, way: Way, moves: Moves) -> dict[str, Tensor]:
         """Unsupervised cycle and spatial loss: pseudo-supervision from a flow that is known."""
         s, number = self.settings, DOMAINS.index(way.domain)
         losses = {}
-        if s.lambda_unsup_cycle[number]:
-            move = self._mover(rng, way.real)
-            returned = self._run(way.back, self._noisy(move(way.fake), rng))
-            error = F.l1_loss(returned, move(way.real))
+        if moves.cycle is not None:
+            flow, noise = moves.cycle
+            returned = self._run(way.back, warp(way.fake, flow) + noise)
+            error = F.l1_loss(returned, warp(way.real, flow))
             losses[f"unsup_cycle_{way.domain}"] = s.lambda_unsup_cycle[number] * error
-        if s.lambda_spatial[number]:
-            move = self._mover(rng, way.real)
-            moved = self._run(way.there, self._noisy(move(way.real), rng))
-            losses[f"spatial_{way.domain}"] = s.lambda_spatial[number] * F.l1_loss(moved, move(way.fake))
+        if moves.spatial is not None:
+            flow, noise = moves.spatial
+            moved = self._run(way.there, warp(way.real, flow) + noise)
+            error = F.l1_loss(moved, warp(way.fake, flow))
+            losses[f"spatial_{way.domain}"] = s.lambda_spatial[number] * error
         return losses
 
     def _likeness(self, way: Way) -> dict[str, Tensor]:
@@ -190,23 +211,14 @@ class RecycleGANTraining:
             losses[f"content_{way.domain}"] = s.lambda_content[number] * self.content(way.fake, way.real)
         return losses
 
-    def _mover(self, rng: np.random.Generator, like: Tensor):
-        """W of one term: the same flow for every picture of the batch and for both sides."""
-        s, (n, _, h, w) = self.settings, like.shape
-        flow = synthetic_flow(rng, h, w, motion=s.motion, shift=s.shift).to(like.device).expand(n, -1, -1, -1)
-        return lambda picture: warp(picture, flow)
-
-    def _noisy(self, picture: Tensor, rng: np.random.Generator) -> Tensor:
-        return picture + frame_noise(rng, tuple(picture.shape), level=self.settings.noise).to(picture.device)
-
 
 def sample_unpaired(
     task: PreparedTask, rng: np.random.Generator, *, batch: int, enlarge: int = 0, device: str = "cpu"
-) -> Batch:
+) -> Unpaired:
     """Conditions and frames of two independent draws from the training clips, B x 1 x . x H x W each.
 
     Pictures are enlarged by ``enlarge`` pixels (at 256 rows) a side and cropped at random, as the release
-    loads 286 x 542 for crops of 256 x 512. ``places`` belong to the conditions; there is no flow (zeros).
+    loads 286 x 542 for crops of 256 x 512. ``places`` belong to the conditions.
     """
     margin = round(enlarge * task.meta.height / ROWS)
     infos = task.clips("train")
@@ -224,8 +236,7 @@ def sample_unpaired(
 
     conditions, places = draw("conditions", 0)
     frames, _ = draw("frames", -1)
-    flow = frames.new_zeros(batch, 1, 2, *frames.shape[-2:])
-    return Batch(frames, conditions, flow, flow[:, :, :1], places)
+    return Unpaired(frames, conditions, places, moves={})
 
 
 def _crop(picture: Tensor, margin: int, rng: np.random.Generator) -> Tensor:
@@ -236,42 +247,3 @@ def _crop(picture: Tensor, margin: int, rng: np.random.Generator) -> Tensor:
     large = F.interpolate(picture, (h + margin, w + margin), mode="bicubic", align_corners=False)
     y, x = rng.integers(margin + 1, size=2)
     return large[..., y : y + h, x : x + w]
-
-
-def train(run: Run, settings: RecycleGANSettings) -> None:
-    """Train the original of a task and write its artifact."""
-    fit(run, generator_spec(settings, run.data.meta.condition), settings)
-
-
-def fit(
-    run: Run,
-    spec: Mapping[str, Any],
-    settings: RecycleGANSettings,
-    *,
-    distiller: Distiller | None = None,
-    provenance: Mapping[str, Any] | None = None,
-) -> None:
-    """Train a frame-wise generator of ``spec``, original or student, and write its artifact.
-
-    The way back has the original's architecture also for a student: it is a judge that is thrown away.
-    An interrupted run goes on from its last state; the state is deleted once the artifact is whole.
-    """
-    meta, longest = run.data.meta, max(clip.length for clip in run.data.clips("train"))
-    check_task(settings, meta.condition, meta.height, meta.width, longest=longest)
-    seed_weights(run.seed)
-    training = RecycleGANTraining(run, build(dict(spec)), settings, distiller=distiller)
-    # The release's schedule reaches zero one epoch early: with no decay epochs, as its scripts have it, the
-    # whole last epoch changes no weight (2 epochs are 1, and 5 are 4). `iterations` counts steps that learn.
-    train_to_artifact(
-        training,
-        run,
-        spec=spec,
-        settings=settings,
-        provenance={"content_loss": _content_state(settings), **(provenance or {})},
-    )
-
-
-def _content_state(settings: RecycleGANSettings) -> str:
-    if not any(settings.lambda_content):
-        return "off: no weight"
-    return "on" if settings.vgg else "off: no VGG weights were given"

@@ -10,9 +10,8 @@ backward flow in place of FlowNet2. Where the release never decays the temporal 
 rate, all rates decay here, as the paper says.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,15 +19,14 @@ from torch import Tensor, nn
 
 from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
-from slimvid.nets import build
 from slimvid.nets.discriminators import MultiScaleDiscriminator, temporal_discriminator
 from slimvid.nets.vid2vid import FLOW_SCALE, Output
 from slimvid.nets.warp import warp
 from slimvid.settings import TeacherSettings
-from slimvid.training import loop
+from slimvid.training import objective
 from slimvid.training.distributed import any_process
-from slimvid.training.finish import seed_weights, train_to_artifact
 from slimvid.training.losses import feature_matching, gan, masked_l1, perceptual
+from slimvid.training.objective import View
 from slimvid.training.run import Run
 from slimvid.training.sequences import Batch, chain, sample, sequence_length
 
@@ -38,21 +36,6 @@ class Pace(NamedTuple):
 
     gap: int = 1
     most: int | None = None
-
-
-def full_time(index: int, rng: np.random.Generator) -> Pace:
-    """Every frame."""
-    return Pace()
-
-
-class Distiller(Protocol):
-    """What a student adds to the originals' losses."""
-
-    def begin(self, batch: Batch, *, index: int) -> None:
-        """Run the teacher on the sequence that the student is about to draw."""
-
-    def losses(self, t: int, drawn: Sequence[Tensor], out: Output) -> Mapping[str, Tensor]:
-        """Named losses of frame ``t``; ``drawn`` are the student's frames before it, detached."""
 
 
 def generator_spec(settings: TeacherSettings, condition: ConditionSpec, **changes: Any) -> dict[str, Any]:
@@ -97,82 +80,73 @@ def check_task(
         )
 
 
-class Vid2VidTraining:
-    """Networks, optimisers and the step of one training."""
+class Objective(objective.Objective):
+    """vid2vid's losses on sequences that the generator draws frame by frame, an update after each.
 
-    def __init__(
-        self,
-        run: Run,
-        generator: nn.Module,
-        settings: TeacherSettings,
-        *,
-        distiller: Distiller | None = None,
-        pace: Callable[[int, np.random.Generator], Pace] = full_time,
-    ):
-        self.settings, self.data, self.seed, self.runtime = settings, run.data, run.seed, run.runtime
-        self.distiller, self.pace = distiller, pace
-        data = run.data
-        generator.check_size(data.meta.height, data.meta.width)
-        channels = data.meta.condition.channels
+    Raises:
+        SlimvidError: the settings do not fit the task; names the setting and the remedy.
+    """
+
+    def __init__(self, run: Run, settings: TeacherSettings):
+        super().__init__(run, settings)
+        meta = run.data.meta
+        try:
+            check_task(settings, meta.condition, meta.height, meta.width, longest=run.longest)
+        except SlimvidError as error:
+            raise SlimvidError(f"{run.task}: {error}") from None
+        self.walk = {"first": settings.first}
         width, scales = settings.disc_width, settings.disc_scales
-        self.modules: dict[str, nn.Module] = {
-            "generator": generator,
-            "image_disc": MultiScaleDiscriminator(channels + 3, width, scales=scales),
-        }
+        self.discriminators["image_disc"] = MultiScaleDiscriminator(
+            meta.condition.channels + 3, width, scales=scales
+        )
         for s in range(settings.temporal_scales):
-            self.modules[f"temporal_disc{s}"] = temporal_discriminator(width, scales=scales)
+            self.discriminators[f"temporal_disc{s}"] = temporal_discriminator(width, scales=scales)
         self.vgg = perceptual(settings.vgg)
-        for module in (*self.modules.values(), *([self.vgg] if self.vgg else [])):
-            module.to(run.runtime.device).train(module is not self.vgg)
-        self.optimisers = {name: loop.adam(m, settings.lr) for name, m in self.modules.items()}
-        self.tally = loop.Tally()
 
-    def step(self, index: int) -> dict[str, Tensor]:
-        """Draw one batch of sequences frame by frame, learning after each; returns the mean losses."""
+    def pace(self, index: int, rng: np.random.Generator) -> Pace:
+        """Which frames a step's sequences consist of: every one."""
+        return Pace()
+
+    def sample(self, rng: np.random.Generator, index: int) -> Batch:
         s = self.settings
-        rng = loop.step_rng(self.seed, index)
         gap, most = self.pace(index, rng)
         length = s.given + sequence_length(
             index, start=s.sequence, longest=s.sequence_max, doubles_every=s.sequence_doubles_every
         )
         length = length if most is None else min(length, most)
-        how = {"length": length, "gap": gap, "given": s.given, "device": self.runtime.device}
-        batch = sample(self.data, rng, batch=s.batch, **how)
-        if self.distiller is not None:
-            self.distiller.begin(batch, index=index)
-        rollout = self.modules["generator"].rollout(first=s.first)
+        how = {"length": length, "gap": gap, "given": s.given, "device": self.run.runtime.device}
+        return sample(self.run.data, rng, batch=s.batch, **how)
+
+    def unroll(self, generator: nn.Module, batch: Batch) -> Iterator[View]:
+        s = self.settings
+        rollout = generator.rollout(first=s.first)
         drawn: list[Tensor] = []
         for t in range(s.given):
             rollout.prime(batch.conditions[:, t], batch.frames[:, t])
             drawn.append(batch.frames[:, t])
-        totals: dict[str, list[Tensor]] = {}
-        for t in range(s.given, length):
-            with self.runtime.autocast():
+        for t in range(s.given, batch.frames.shape[1]):
+            with self.run.runtime.autocast():
                 out = rollout.step(batch.conditions[:, t])
             out = Output(*(x.float() for x in out))
-            for name, value in self._learn(t, batch, drawn, out).items():
-                totals.setdefault(name, []).append(value)
+            yield View(t=t, batch=batch, drawn=drawn, out=out)
             drawn.append(out.image.detach())
             rollout.push(drawn[-1])
-        return {name: torch.stack(values).mean() for name, values in totals.items()}
 
-    def _learn(self, t: int, batch: Batch, drawn: list[Tensor], out: Output) -> dict[str, Tensor]:
-        """One update of the generator and of every discriminator from frame ``t``; returns the losses."""
-        g, d = self._image_gan(t, batch, out)
-        for stride_g, stride_d in self._temporal_gan(t, batch, drawn, out):
+    def losses(self, view: View) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        g, d = self._image_gan(view)
+        for stride_g, stride_d in self._temporal_gan(view):
             g, d = g | stride_g, d | stride_d
-        g |= self._reconstruction(t, batch, out) | self._motion(t, batch, drawn, out)
-        if self.distiller is not None:
-            g |= self.distiller.losses(t, drawn, out)
-        loop.descend(self.modules, self.optimisers, g, d)
-        self.tally.learned(len(out.image))
-        return {name: value.detach() for name, value in (g | d).items()}
+        return g | self._reconstruction(view) | self._motion(view), d
 
-    def _image_gan(self, t: int, batch: Batch, out: Output) -> tuple[dict, dict]:
+    def provenance(self) -> dict[str, Any]:
+        return {"perceptual_loss": "on" if self.settings.vgg else "off: no VGG-19 weights were given"}
+
+    def _image_gan(self, view: View) -> tuple[dict, dict]:
         """Image discriminator on (condition, frame): GAN and feature matching, blended and raw alike."""
-        condition, net = batch.conditions[:, t], self.modules["image_disc"]
-        with self.runtime.autocast():
-            real = net(torch.cat((condition, batch.frames[:, t]), 1))
+        condition, out = view.batch.conditions[:, view.t], view.out
+        net = self.discriminators["image_disc"]
+        with self.run.runtime.autocast():
+            real = net(torch.cat((condition, view.batch.frames[:, view.t]), 1))
             fake = net(torch.cat((condition, out.image), 1))
             raw = net(torch.cat((condition, out.raw), 1))
         weight = self.settings.lambda_feat
@@ -185,8 +159,9 @@ class Vid2VidTraining:
         half = 0.5 * (gan(fake, real=False) + gan(raw, real=False))
         return g, {"disc": gan(real, real=True) + half}
 
-    def _temporal_gan(self, t: int, batch: Batch, drawn: list[Tensor], out: Output):
+    def _temporal_gan(self, view: View) -> Iterator[tuple[dict, dict]]:
         """Temporal discriminators: three frames at stride 3^s beside the two flows between them (/20)."""
+        t, batch = view.t, view.batch
         for s in range(self.settings.temporal_scales):
             stride = 3**s
             if t - 2 * stride < 0:
@@ -194,12 +169,12 @@ class Vid2VidTraining:
             flows = [
                 chain(batch.flow, batch.valid, end, links=stride)[0] / FLOW_SCALE for end in (t - stride, t)
             ]
-            past = [drawn[t - 2 * stride], drawn[t - stride]]
+            past = [view.drawn[t - 2 * stride], view.drawn[t - stride]]
             truth = [batch.frames[:, i] for i in (t - 2 * stride, t - stride, t)]
-            net = self.modules[f"temporal_disc{s}"]
-            with self.runtime.autocast():
+            net = self.discriminators[f"temporal_disc{s}"]
+            with self.run.runtime.autocast():
                 real = net(torch.cat((*truth, *flows), 1))
-                fake = net(torch.cat((*past, out.image, *flows), 1))
+                fake = net(torch.cat((*past, view.out.image, *flows), 1))
             g = {
                 f"gan_t{s}": gan(fake, real=True),
                 f"fm_t{s}": self.settings.lambda_feat * feature_matching(fake, real),
@@ -216,11 +191,12 @@ class Vid2VidTraining:
         rest = self.settings.temporal_rest
         return rest > 0 and not any_process(bool(loss.detach() / scales >= rest))
 
-    def _reconstruction(self, t: int, batch: Batch, out: Output) -> dict[str, Tensor]:
+    def _reconstruction(self, view: View) -> dict[str, Tensor]:
         """Perceptual loss where VGG weights are there, and L1 where the settings ask for it."""
-        real, losses = batch.frames[:, t], {}
+        real, out = view.batch.frames[:, view.t], view.out
+        losses = {}
         if self.vgg is not None:
-            with self.runtime.autocast():
+            with self.run.runtime.autocast():
                 losses["vgg"] = self.settings.lambda_feat * self.vgg(out.image, real)
                 losses["vgg_raw"] = self.settings.lambda_feat * self.vgg(out.raw, real)
         if self.settings.lambda_l1:
@@ -228,54 +204,18 @@ class Vid2VidTraining:
             losses["l1_raw"] = self.settings.lambda_l1 * (out.raw - real).abs().mean()
         return losses
 
-    def _motion(self, t: int, batch: Batch, drawn: list[Tensor], out: Output) -> dict[str, Tensor]:
+    def _motion(self, view: View) -> dict[str, Tensor]:
         """Flow losses against the reference flow, where that can be trusted."""
+        t, batch, out = view.t, view.batch, view.out
         if t == 0:
             return {}
         flow, valid, real = batch.flow[:, t], batch.valid[:, t], batch.frames[:, t]
         weight = self.settings.lambda_flow
         losses = {
-            "warp": weight * masked_l1(out.image, warp(drawn[t - 1], flow), valid),
+            "warp": weight * masked_l1(out.image, warp(view.drawn[t - 1], flow), valid),
             "flow": weight * masked_l1(out.flow, flow, valid),
             "flow_warp": weight * masked_l1(warp(batch.frames[:, t - 1], out.flow), real, valid),
         }
         if self.settings.first != "real":  # the release: only where no first image is given
             losses["weight"] = masked_l1(out.weight, torch.zeros_like(out.weight), valid)
         return losses
-
-
-def train(run: Run, settings: TeacherSettings) -> None:
-    """Train the original of a task and write its artifact."""
-    fit(run, generator_spec(settings, run.data.meta.condition), settings)
-
-
-def fit(
-    run: Run,
-    spec: Mapping[str, Any],
-    settings: TeacherSettings,
-    *,
-    distiller: Distiller | None = None,
-    pace: Callable[[int, np.random.Generator], Pace] = full_time,
-    provenance: Mapping[str, Any] | None = None,
-) -> None:
-    """Train a composite generator of ``spec``, original or student, and write its artifact.
-
-    An interrupted run goes on from its last state; the state is deleted once the artifact is whole.
-    """
-    meta, longest = run.data.meta, max(clip.length for clip in run.data.clips("train"))
-    try:
-        check_task(settings, meta.condition, meta.height, meta.width, longest=longest)
-    except SlimvidError as error:
-        raise SlimvidError(f"{run.task}: {error}") from None
-    seed_weights(run.seed)
-    training = Vid2VidTraining(run, build(dict(spec)), settings, distiller=distiller, pace=pace)
-    train_to_artifact(
-        training,
-        replace(run, plan={**run.plan, "first": settings.first}),
-        spec=spec,
-        settings=settings,
-        provenance={
-            "perceptual_loss": "on" if settings.vgg else "off: no VGG-19 weights were given",
-            **(provenance or {}),
-        },
-    )

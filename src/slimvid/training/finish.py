@@ -2,79 +2,54 @@
 
 import shutil
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from slimvid import artifact
-from slimvid.files import sha256_json, write_json
+from slimvid.files import atomic_path, write_json
 from slimvid.paths import BUDGET, CLOCK
 from slimvid.runtime import code_revision, library_versions
-from slimvid.section import recorded
-from slimvid.training import loop
 from slimvid.training.distributed import world
+from slimvid.training.loop import Trained
 from slimvid.training.run import Run
 
 
-def seed_weights(seed: int) -> None:
-    """Make the initial weights of the networks built next follow from ``seed``."""
-    torch.manual_seed(int(np.random.SeedSequence([seed, 1]).generate_state(1)[0]))
+def save(run: Run, trained: Trained) -> None:
+    """Write a training's artifact, loss curves and budget; under several processes the first one does.
 
-
-def train_to_artifact(
-    training: loop.Training,
-    run: Run,
-    *,
-    spec: Mapping[str, Any],
-    settings: Any,
-    provenance: Mapping[str, Any],
-) -> None:
-    """Run a training from where it was left; write its generator's artifact, loss curves and budget.
-
-    Args:
-        settings: the training's section of the config; gives ``iterations``, ``decay_from``, ``save_every``.
-        provenance: what this kind of training says of itself, beside data, settings, seed and versions.
+    The state to resume from is deleted once the artifact is whole.
     """
-    runtime = run.runtime
-    runtime.settle(training.modules.values())
-    # Where the run may fall back to fp32, it goes on from its last state: then `save_every` decides bytes.
-    idle = ("save_every",) if runtime.precision == "fp32" else ()
-    facts = {
-        "settings": recorded(settings, leave_out=idle),
-        "data": {"source": run.data.meta.source, "sha256": run.data.digest},
-        "seed": run.seed,
-        "runtime": {
-            "device": runtime.device,
-            "precision": runtime.precision,
-            "threads": runtime.threads,
-            "processes": world()[1],  # `batch` is per process
-        },
-        **provenance,
-    }
-    state = run.out / "state"
-    curves = loop.run(
-        training,
-        settings,
-        state=state,
-        identity=sha256_json({"spec": dict(spec), "plan": dict(run.plan), **facts}),
-        label=run.label,
-    )
     if world()[0] != 0:
         return
-    if training.tally.fp32_from is not None:
-        facts["runtime"]["fp32_from"] = training.tally.fp32_from
-    loop.write_curves(run.out / "curves.parquet", curves)
-    write_json(run.out / BUDGET, {**training.tally.budget(), **facts["runtime"]})
-    write_json(run.out / CLOCK, training.tally.clock())
+    write_curves(run.out / "curves.parquet", trained.curves)
+    write_json(run.out / BUDGET, {**trained.tally.budget(), **trained.provenance["runtime"]})
+    write_json(run.out / CLOCK, trained.tally.clock())
     artifact.save(
         run.out,
         task=run.task,
         method=run.row,
-        spec=spec,
-        plan=run.plan,
+        spec=trained.generator.spec,
+        plan={**run.plan, **trained.objective.walk},
         condition=run.data.meta.condition.to_dict(),
-        provenance={**facts, "code": code_revision(), "libraries": library_versions()},
-        state=training.modules["generator"].state_dict(),
+        provenance={**trained.provenance, "code": code_revision(), "libraries": library_versions()},
+        state=trained.generator.state_dict(),
     )
-    shutil.rmtree(state, ignore_errors=True)
+    shutil.rmtree(run.out / "state", ignore_errors=True)
+
+
+def write_curves(path: Path, curves: Mapping[str, Tensor]) -> None:
+    """Write loss curves as Parquet: a column ``step`` and one per loss."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    length = max((len(c) for c in curves.values()), default=0)
+    columns = {"step": torch.arange(length, dtype=torch.int32), **dict(sorted(curves.items()))}
+    types = {torch.int32: pa.int32(), torch.float32: pa.float32()}
+    arrays = [  # pa.array would import pandas (2 s of CPU)
+        pa.Array.from_buffers(types[c.dtype], len(c), [None, pa.py_buffer(c.contiguous().numpy())])
+        for c in columns.values()
+    ]
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.Table.from_arrays(arrays, names=list(columns)), temporary)

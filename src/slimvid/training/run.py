@@ -5,7 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from torch import nn
+
 from slimvid.data.store import PreparedTask
+from slimvid.nets import build
 from slimvid.runtime import Runtime
 
 
@@ -32,3 +37,19 @@ class Run:
     def label(self) -> str:
         """How log lines and error messages name it."""
         return f"{self.task}/{self.row}/{self.seed}"
+
+    @property
+    def longest(self) -> int:
+        """Frames of the longest training clip."""
+        return max(clip.length for clip in self.data.clips("train"))
+
+    def network(self, spec: Mapping[str, Any]) -> nn.Module:
+        """The network of a spec; its initial weights, and of what is built after it, follow from the seed.
+
+        Raises:
+            SlimvidError: there is none of that spec, or it cannot draw frames of the task's size.
+        """
+        torch.manual_seed(int(np.random.SeedSequence([self.seed, 1]).generate_state(1)[0]))
+        net = build(dict(spec))
+        net.check_size(self.data.meta.height, self.data.meta.width)
+        return net
