@@ -7,7 +7,6 @@ import pytest
 import torch
 
 import slimvid
-from slimvid.compress.frozen import FrozenTeacher
 from slimvid.data.store import FrameArchive, PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.infer.interpolate import interpolate
@@ -17,6 +16,7 @@ from slimvid.measure.cost import measure_cost
 from slimvid.settings import MethodSettings, PlanSettings
 from slimvid.teachers import train_original
 from slimvid.teachers.recyclegan import sample_unpaired
+from slimvid.training.frozen import FrozenTeacher
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +32,10 @@ def test_the_frozen_original_draws_what_the_student_sees(original, looks_task, t
     batch = sample_unpaired(
         run.data, np.random.default_rng(0), batch=2, enlarge=64
     )  # crops: not the clip's pixels
-    targets = teacher.frames(batch)
-    assert targets.shape == (2, 1, 3, 32, 32) and not targets.requires_grad
+    (target,) = (view.out.image for view in teacher.views(batch))
+    assert target.shape == (2, 3, 32, 32) and not target.requires_grad
     alone = teacher.net(batch.conditions[1] * 2 - 1)
-    assert torch.allclose(targets[1], alone, atol=1e-5)
+    assert torch.allclose(target[1:], alone, atol=1e-5)
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import torch
 
 from slimvid.compress.fast_vid2vid import STKD, PartTime, plan_gaps
 from slimvid.compress.fast_vid2vid_options import Options
-from slimvid.compress.frozen import FrozenTeacher
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.nets.framewise import Drawn
 from slimvid.settings import MethodSettings, PlanSettings
 from slimvid.teachers import train_original
+from slimvid.training.frozen import FrozenTeacher
 from slimvid.training.objective import View
 from slimvid.training.sequences import sample
 
@@ -76,6 +76,11 @@ def stkd(tiny_task, tiny_teacher, told):
     return distiller, teacher, batch
 
 
+def drawn_by(teacher, batch):
+    """B x n x 3 x H x W"""
+    return torch.stack([view.out.image for view in teacher.views(batch)], 1)
+
+
 def view(batch, drawn, image):
     """The third frame of a sequence."""
     return View(t=2, batch=batch, drawn=drawn, out=Drawn(image))
@@ -83,18 +88,17 @@ def view(batch, drawn, image):
 
 def test_a_student_that_equals_the_teacher_has_no_loss(stkd):
     distiller, teacher, batch = stkd
-    frames = teacher.frames(batch)
-    drawn = [frames[:, 0], frames[:, 1]]
-    losses = distiller.losses(view(batch, drawn, frames[:, 2].clone()))
+    third = teacher.views(batch)[2]
+    losses = distiller.losses(view(batch, third.drawn, third.out.image.clone()), third)
     assert set(losses) == {"skd", "ltkd", "gtkd"}
     assert all(float(v) == 0 for v in losses.values())
 
 
 def test_local_and_global_losses_carry_gradient_with_the_papers_weights(stkd):
     distiller, teacher, batch = stkd
-    frames = teacher.frames(batch)
-    image = (frames[:, 2] * 0.5).requires_grad_()
-    losses = distiller.losses(view(batch, [frames[:, 0], frames[:, 1]], image))
+    third = teacher.views(batch)[2]
+    image = (third.out.image * 0.5).requires_grad_()
+    losses = distiller.losses(view(batch, third.drawn, image), third)
     assert losses["ltkd"].item() == pytest.approx(4 * losses["skd"].item())  # gamma * alpha : sigma
     (gradient,) = torch.autograd.grad(losses["gtkd"], image)
     assert gradient.abs().sum() > 0
@@ -103,8 +107,8 @@ def test_local_and_global_losses_carry_gradient_with_the_papers_weights(stkd):
 def test_the_global_loss_sees_time(stkd):
     """The same frames in another order are another sequence: the two are compared in time order."""
     distiller, teacher, batch = stkd
-    frames = teacher.frames(batch)
-    swapped = distiller.losses(view(batch, [frames[:, 1], frames[:, 0]], frames[:, 2]))
+    third = teacher.views(batch)[2]
+    swapped = distiller.losses(view(batch, third.drawn[::-1], third.out.image), third)
     assert float(swapped["gtkd"]) > 0
 
 
@@ -117,7 +121,7 @@ def test_teacher_frames_are_those_of_a_stream_from_the_sequences_start(stkd, tin
     name, indices = batch.places[0]
     conditions = [data.condition("train", name, i) for i in range(indices[0], indices[-1] + 1)]
     stream = list(slimvid.load(tiny_teacher, device="cpu").draw(conditions))
-    ours = ((teacher.frames(batch)[0] + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    ours = ((drawn_by(teacher, batch)[0] + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
     assert len(stream) == 5 and np.array_equal(ours, np.stack(stream[::2]))
 
 
@@ -137,7 +141,7 @@ def test_a_given_start_is_the_sequences_own(given_first, tiny_task, told, gap):
     run = told(tiny_task)
     data = run.data
     batch = sample(data, np.random.default_rng(3), batch=2, length=4, gap=gap, given=2)
-    frames = FrozenTeacher(given_first, run).frames(batch)
+    frames = drawn_by(FrozenTeacher(given_first, run), batch)
     assert torch.equal(frames[:, :2], batch.frames[:, :2])
     name, indices = batch.places[0]
     assert [i - indices[0] for i in indices] == ([0, 1, 2, 3] if gap == 1 else [0, 1, 3, 6])

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from slimvid import artifact
-from slimvid.compress.frozen import FrozenTeacher
 from slimvid.compress.shortcut import ShortcutObjective, student_spec
 from slimvid.compress.shortcut_options import Options
 from slimvid.compress.shortcut_windows import Windows
@@ -20,6 +19,7 @@ from slimvid.nets import build
 from slimvid.nets.resnet import resnet_spec
 from slimvid.settings import MethodSettings, PlanSettings
 from slimvid.teachers import train_original
+from slimvid.training.frozen import FrozenTeacher
 from slimvid.training.loop import Training
 
 PLAN = PlanSettings(kind="shortcut", max_interval=3)

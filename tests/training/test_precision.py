@@ -14,7 +14,6 @@ from torch.nn.utils import parametrize
 
 from slimvid.compress.fast_vid2vid import STKD
 from slimvid.compress.fast_vid2vid_options import Options as FastOptions
-from slimvid.compress.frozen import FrozenTeacher
 from slimvid.compress.shortcut import ShortcutObjective
 from slimvid.compress.shortcut import student_spec as shortcut_spec
 from slimvid.compress.shortcut_options import Options as ShortcutOptions
@@ -24,6 +23,7 @@ from slimvid.nets.choices import Form
 from slimvid.nets.shortcut import AdaBD
 from slimvid.runtime import COMPARED, Runtime, layer_kind, layer_kinds
 from slimvid.teachers import recyclegan, train_original, vid2vid
+from slimvid.training.frozen import FrozenTeacher
 from slimvid.training.loop import Training
 
 DEVICES = [

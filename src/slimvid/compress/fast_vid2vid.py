@@ -27,17 +27,18 @@ from torch import Tensor, nn
 
 from slimvid.compress import Job
 from slimvid.compress.fast_vid2vid_options import Options
-from slimvid.compress.frozen import FrozenTeacher
 from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
 from slimvid.nets.video_features import RandomVideoFeatures
 from slimvid.section import recorded
 from slimvid.settings import TeacherSettings
 from slimvid.teachers.vid2vid import Objective, Pace, generator_spec
+from slimvid.training.distillation import Distillation
 from slimvid.training.finish import save
+from slimvid.training.frozen import FrozenTeacher
 from slimvid.training.loop import train
 from slimvid.training.losses import Perceptual, perceptual
-from slimvid.training.objective import Distillation, View
+from slimvid.training.objective import View
 from slimvid.training.run import Run
 from slimvid.training.sequences import Batch, most_frames
 from slimvid.weights import I3D_SHA256, load_i3d
@@ -68,14 +69,13 @@ def compress(job: Job) -> None:
     settings = settings.model_copy(update={"sequence_doubles_every": 0})
     stage = round(options.spatial_share * settings.iterations)
     gaps = plan_gaps(job, options, settings)
-    distillation = STKD(options, teacher, vgg=perceptual(settings.vgg), spatial_until=stage)
     generator = run.network(spec)
     trained = train(
         run,
         generator,
         PartTime(run, settings, gaps=gaps, from_step=stage),
         settings,
-        distillation=distillation,
+        distillation=STKD(options, teacher, vgg=perceptual(settings.vgg), spatial_until=stage),
         provenance={
             "options": recorded(options, leave_out=("train",)),
             "gaps": {str(gap): int((gaps == gap).sum()) for gap in np.unique(gaps)},
@@ -136,45 +136,43 @@ class STKD(Distillation):
     def __init__(
         self, options: Options, teacher: FrozenTeacher, *, vgg: Perceptual | None, spatial_until: int
     ):
-        super().__init__()
-        self.options, self.teacher, self.spatial_until = options, teacher, spatial_until
-        self.vgg = vgg
+        super().__init__(teacher)
+        self.options, self.spatial_until, self.vgg = options, spatial_until, vgg
         self.features, self.features_name = video_features(options.i3d)
-        self.targets: Tensor | None = None  # B x n x 3 x H x W
         self.part_time = False
 
     def begin(self, batch: Batch, *, index: int) -> None:
-        """Let the full-time teacher draw the sequence; its frames at the student's time stamps are kept."""
-        self.targets = self.teacher.frames(batch)
+        """The full-time teacher draws the sequence; its frames at the student's time stamps are kept."""
+        super().begin(batch, index=index)
         self.part_time = index >= self.spatial_until
 
-    def losses(self, view: View) -> dict[str, Tensor]:
+    def losses(self, view: View, teacher: View) -> dict[str, Tensor]:
         """Eq. 7 for one frame: the spatial term alone in the first stage, both in the second."""
-        o, per_frame = self.options, self._frame(view.out.image, self.targets[:, view.t])
+        o, per_frame = self.options, self._frame(view.out.image, teacher.out.image)
         losses = {"skd": o.sigma * per_frame}
         if self.part_time:
             # Eq. 1 and Eq. 4 are one formula; at gap > 1 the same distance carries both weights.
             losses["ltkd"] = o.gamma * o.alpha * per_frame
             if view.t > 0 and o.beta:
-                losses["gtkd"] = o.gamma * o.beta * self._sequence(view)
+                losses["gtkd"] = o.gamma * o.beta * self._sequence(view, teacher)
         return losses
 
     def provenance(self) -> dict[str, str]:
-        return {"video_features": self.features_name, **self.teacher.provenance()}
+        return {"video_features": self.features_name, **super().provenance()}
 
     def _frame(self, student: Tensor, teacher: Tensor) -> Tensor:
         """MSE + L_per of Eq. 1 and 4 (the perceptual term where VGG weights are given)."""
         loss = ((student - teacher) ** 2).mean()
         return loss if self.vgg is None else loss + self.vgg(student, teacher)
 
-    def _sequence(self, view: View) -> Tensor:
+    def _sequence(self, view: View, teacher: View) -> Tensor:
         """Eq. 5: MSE between video features of Seq-s and Seq-t, both up to this frame.
 
         The student's earlier frames are detached, as everywhere in vid2vid's training; the gradient runs
         through the frame that is being drawn.
         """
         seq_s = torch.stack((*view.drawn, view.out.image), 1)
-        seq_t = self.targets[:, : view.t + 1]
+        seq_t = torch.stack((*teacher.drawn, teacher.out.image), 1)
         with torch.no_grad():
             wanted = self.features(seq_t)
         return ((self.features(seq_s) - wanted) ** 2).mean()

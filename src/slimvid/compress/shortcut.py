@@ -31,7 +31,6 @@ import torch
 from torch import Tensor
 
 from slimvid.compress import Job
-from slimvid.compress.frozen import FrozenTeacher
 from slimvid.compress.shortcut_options import Options
 from slimvid.compress.shortcut_windows import Window, Windows
 from slimvid.data.condition import ConditionSpec
@@ -41,6 +40,7 @@ from slimvid.nets.shortcut_net import ShortcutGenerator, shortcut_spec
 from slimvid.section import recorded
 from slimvid.settings import AnyTeacher
 from slimvid.training.finish import save
+from slimvid.training.frozen import FrozenTeacher
 from slimvid.training.loop import step_rng, train
 from slimvid.training.losses import gan, perceptual
 from slimvid.training.objective import Objective, View

@@ -9,16 +9,16 @@ from typing import Any
 from torch import Tensor
 
 from slimvid.compress import Job
-from slimvid.compress.frozen import FrozenTeacher
 from slimvid.compress.uniform_options import Options
 from slimvid.data.condition import ConditionSpec
 from slimvid.section import recorded
 from slimvid.settings import AnyTeacher
 from slimvid.teachers import teacher_module
+from slimvid.training.distillation import Distillation
 from slimvid.training.finish import save
+from slimvid.training.frozen import FrozenTeacher
 from slimvid.training.loop import train
-from slimvid.training.objective import Distillation, View
-from slimvid.training.sequences import Batch
+from slimvid.training.objective import View
 
 
 def student_spec(
@@ -50,15 +50,8 @@ class OutputDistillation(Distillation):
     """weight * L1 between the student's frame and the original's at the same time."""
 
     def __init__(self, teacher: FrozenTeacher, *, weight: float):
-        super().__init__()
-        self.teacher, self.weight = teacher, weight
-        self.targets: Tensor | None = None  # B x n x 3 x H x W
+        super().__init__(teacher)
+        self.weight = weight
 
-    def begin(self, batch: Batch, *, index: int) -> None:
-        self.targets = self.teacher.frames(batch)
-
-    def losses(self, view: View) -> dict[str, Tensor]:
-        return {"distill": self.weight * (view.out.image - self.targets[:, view.t]).abs().mean()}
-
-    def provenance(self) -> dict[str, str]:
-        return self.teacher.provenance()
+    def losses(self, view: View, teacher: View) -> dict[str, Tensor]:
+        return {"distill": self.weight * (view.out.image - teacher.out.image).abs().mean()}

@@ -19,10 +19,12 @@ from slimvid.errors import SlimvidError
 from slimvid.files import sha256_json
 from slimvid.runtime import Progress, log
 from slimvid.section import recorded
+from slimvid.training.distillation import Distillation
 from slimvid.training.distributed import any_process, average_gradients, world
-from slimvid.training.objective import Distillation, Objective, is_frozen, learning
+from slimvid.training.objective import Objective, adam, is_frozen, learning
 from slimvid.training.run import Run
 from slimvid.training.state import Clock, Saved, Tally
+from slimvid.training.taps import Taps
 
 
 class NotFiniteError(ArithmeticError):
@@ -133,6 +135,12 @@ class Training:
                     part.eval()  # it measures
         self.networks = objective.networks(generator)
         self.optimisers = objective.optimizers(generator)
+        if distillation is not None:
+            if learning(distillation):
+                self.networks["distillation"] = distillation
+                rate = self.optimisers["generator"].param_groups[0]["lr"]
+                self.optimisers["distillation"] = adam(distillation, rate)
+            self.taps = Taps(generator, [ours for ours, _ in distillation.layers], whose="student")
         self.judges = learning(objective.discriminators)
         judged = {id(p) for p in self.judges}
         self.drawers = [p for p in learning(*self.modules.values()) if id(p) not in judged]
@@ -144,9 +152,11 @@ class Training:
             self.distillation.begin(batch, index=index)
         totals: dict[str, list[Tensor]] = {}
         for view in self.objective.unroll(self.generator, batch):
+            if self.distillation is not None:
+                view.features = self.taps.take()  # before the losses run the network again
             g, d = self.objective.losses(view)
             if self.distillation is not None:
-                g |= self.distillation.losses(view)
+                g |= self.distillation.losses(view, self.distillation.beside(view))
             self._descend(g, d)
             self.tally.learned(len(view.out.image))
             for name, value in (g | d).items():
@@ -167,9 +177,9 @@ class Training:
             _total(d).backward(inputs=self.judges)
         for name, weights in (("generator", self.drawers), ("discriminator", self.judges)):
             average_gradients(weights)
-            norms = torch._foreach_norm([p.grad for p in weights if p.grad is not None])
-            if norms and not torch.stack(norms).sum().isfinite():  # no weight has moved yet
-                raise NotFiniteError(f"gradient of the {name}")
+            gradients = [p.grad for p in weights if p.grad is not None]
+            if gradients and not torch.stack(torch._foreach_norm(gradients)).sum().isfinite():
+                raise NotFiniteError(f"gradient of the {name}")  # no weight has moved yet
         for optimiser in self.optimisers.values():
             optimiser.step()
 

@@ -6,7 +6,7 @@ name.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,13 +29,15 @@ class View:
 
     Attributes:
         t: its place in the sequence; 0 where there is none. drawn: the pictures before it, without gradient.
-        batch: the samples of this step. out: what the generator gave.
+        batch: the samples of this step. out: what the generator gave. features: what the layers gave that a
+            distillation names, by layer, fp32; those that did not run for this picture are missing.
     """
 
     t: int = 0
     batch: Batch
     drawn: Sequence[Tensor] = ()
     out: Picture
+    features: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def is_frozen(module: nn.Module) -> bool:
@@ -104,19 +106,3 @@ class Objective(nn.Module):
     def optimizers(self, generator: nn.Module) -> dict[str, Optimizer]:
         """An optimiser for each of `networks`: Adam at the settings' rate."""
         return {name: adam(net, self.settings.lr) for name, net in self.networks(generator).items()}
-
-
-class Distillation(nn.Module):
-    """Base of what a student learns from its teacher besides the objective: override `begin` and `losses`."""
-
-    def begin(self, batch: Batch, *, index: int) -> None:
-        """Once a step, before the student draws: run the teacher on the same samples."""
-        raise NotImplementedError
-
-    def losses(self, view: View) -> dict[str, Tensor]:
-        """Named losses of a picture that the student has just drawn."""
-        raise NotImplementedError
-
-    def provenance(self) -> dict[str, Any]:
-        """What the artifact says of it."""
-        return {}

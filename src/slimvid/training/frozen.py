@@ -1,5 +1,6 @@
 """A frozen original beside its student."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,12 @@ import torch
 from torch import Tensor
 
 from slimvid import artifact
-from slimvid.nets.framewise import FrameWise
+from slimvid.nets.framewise import Drawn, FrameWise
 from slimvid.nets.quick import quicken
+from slimvid.training.objective import View
 from slimvid.training.run import Run
 from slimvid.training.sequences import Batch
+from slimvid.training.taps import Taps
 
 
 class FrozenTeacher:
@@ -28,37 +31,53 @@ class FrozenTeacher:
             quicken(self.net)
         self.first = self.source.plan.get("first", "zero")
         self.given = self.net.past if self.first == "real" else 0
+        self.taps = Taps(self.net, (), whose="teacher")
 
-    def frames(self, batch: Batch) -> Tensor:
-        """The teacher's frames at the time stamps of the batch: B x n x 3 x H x W in [-1, 1], no gradient.
+    def tap(self, layers: Sequence[str]) -> None:
+        """Let `views` give the outputs of these layers, too."""
+        self.taps = Taps(self.net, layers, whose="teacher")
+
+    def views(self, batch: Batch) -> list[View]:
+        """The teacher's pictures at the time stamps of the batch, one view each, without gradient.
 
         Frames that are given to the student are the true ones. An original without memory translates the
         batch's own conditions, so a student may see them cropped.
         """
         if isinstance(self.net, FrameWise):
-            return self._frame_wise(batch.conditions)
-        indices = batch.places[0][1]
-        own = [index - indices[0] for index in indices]  # the same in all sequences
-        close = own[-1] == len(own) - 1
-        conditions = batch.conditions if close else self._every_condition(batch)
-        frames = self._stream(conditions, batch.frames[:, : self.given])[:, own]
-        return torch.cat((batch.frames[:, : self.given], frames[:, self.given :]), dim=1)
+            frames, features = self._frame_wise(batch.conditions)
+        else:
+            indices = batch.places[0][1]
+            own = [index - indices[0] for index in indices]  # the same in all sequences
+            close = own[-1] == len(own) - 1
+            conditions = batch.conditions if close else self._every_condition(batch)
+            every, every_features = self._stream(conditions, batch.frames[:, : self.given])
+            frames = [every[place] for place in own]
+            frames[: self.given] = batch.frames[:, : self.given].unbind(1)
+            features = [every_features[place] for place in own]
+        return [
+            View(t=t, batch=batch, drawn=frames[:t], out=Drawn(frame), features=seen)
+            for t, (frame, seen) in enumerate(zip(frames, features, strict=True))
+        ]
 
     def provenance(self) -> dict[str, str]:
         """What a student says of its teacher."""
         return {"teacher_sha256": self.source.digest(), "teacher": self.source.method}
 
     @torch.no_grad()
-    def _frame_wise(self, conditions: Tensor) -> Tensor:
+    def _frame_wise(self, conditions: Tensor) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
+        times = conditions.shape[:2]
         with self.runtime.autocast():
             generated = self.net.rollout().step(conditions.flatten(0, 1)).image.float()
-        return generated.unflatten(0, conditions.shape[:2])
+        seen = {layer: x.unflatten(0, times).unbind(1) for layer, x in self.taps.take().items()}
+        features = [{layer: x[t] for layer, x in seen.items()} for t in range(times[1])]
+        return list(generated.unflatten(0, times).unbind(1)), features
 
     @torch.no_grad()
-    def _stream(self, conditions: Tensor, truth: Tensor) -> Tensor:
-        """Every frame of a batch of sequences in step; ``truth`` holds at least the given first frames."""
+    def _stream(self, conditions: Tensor, truth: Tensor) -> tuple[list[Tensor], list[dict[str, Tensor]]]:
+        """Every frame of B x m conditions, the given ones (B x k) first, and what the layers gave there."""
         rollout = self.net.rollout(first=self.first)
         out = [truth[:, t] for t in range(self.given)]
+        features: list[dict[str, Tensor]] = [{} for _ in out]
         for t, frame in enumerate(out):
             rollout.prime(conditions[:, t], frame)
         for t in range(self.given, conditions.shape[1]):
@@ -66,7 +85,8 @@ class FrozenTeacher:
                 frame = rollout.step(conditions[:, t]).image.float()
             rollout.push(frame)
             out.append(frame)
-        return torch.stack(out, 1)
+            features.append(self.taps.take())
+        return out, features
 
     def _every_condition(self, batch: Batch) -> Tensor:
         """Conditions of all frames from the sequences' first to their last: also those the student skips."""
