@@ -128,6 +128,20 @@ def test_a_call_without_encoding_is_found(line: str, good: bool) -> None:
     assert bool(without_encoding(ast.parse(line))) != good
 
 
+TRAININGS = [
+    p for room in ("training", "teachers", "compress") for p in sorted((PACKAGE / room).glob("*.py"))
+]
+
+
+@pytest.mark.parametrize("path", TRAININGS, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_training_is_told_in_at_most_six_parameters(path: Path) -> None:
+    functions = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.FunctionDef)]
+    for function in functions:
+        named = [a.arg for a in (*function.args.args, *function.args.kwonlyargs)]
+        given = [name for name in named if name not in ("self", "cls")]
+        assert len(given) <= 6, f"{path.name}: {function.name}{given}"
+
+
 def test_every_text_names_its_encoding() -> None:
     files = [path for folder in ("src", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
     found = {str(path.relative_to(ROOT)): without_encoding(ast.parse(path.read_bytes())) for path in files}

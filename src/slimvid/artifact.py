@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 DOCUMENT, WEIGHTS = "translator.json", "weights.safetensors"
+DISCRIMINATORS = "discriminators.safetensors"  # kept where a method may go on from them
 FIRST = ("zero", "real", "generator")
 FIELDS = {"task": str, "method": str, **dict.fromkeys(("spec", "plan", "condition", "provenance"), dict)}
 
@@ -84,6 +85,21 @@ class Artifact:
         load_weights(self.path / WEIGHTS, module)
         return module.to(device).eval()
 
+    def load_discriminators(self, module: "nn.Module") -> None:
+        """Load the discriminators that the artifact kept into those of a student's objective.
+
+        Raises:
+            SlimvidError: it kept none, they are not the ones it names, or the objective has others.
+        """
+        path, named = self.path / DISCRIMINATORS, self.provenance.get("discriminators_sha256")
+        if named is None or not path.is_file():
+            raise SlimvidError(
+                f"{path}: missing; {self.method} of {self.task} kept no discriminators, train it anew"
+            )
+        if sha256_file(path) != named:
+            raise SlimvidError(f"{path}: not the file that {DOCUMENT} names (SHA-256); copy both again")
+        load_weights(path, module)
+
 
 def save(
     path: Path,
@@ -95,9 +111,18 @@ def save(
     condition: Mapping[str, Any],
     provenance: Mapping[str, Any],
     state: Mapping[str, "Tensor"],
+    discriminators: Mapping[str, "Tensor"] | None = None,
 ) -> None:
-    """Write an artifact; the weights first, so that a translator.json on disk is always whole."""
+    """Write an artifact; the weights first, so that a translator.json on disk is always whole.
+
+    Args:
+        state: the network's weights. discriminators: those of its training, where they are to be kept.
+    """
     save_tensors(path / WEIGHTS, state)
+    hashes = {"weights_sha256": sha256_file(path / WEIGHTS)}
+    if discriminators is not None:
+        save_tensors(path / DISCRIMINATORS, discriminators)
+        hashes["discriminators_sha256"] = sha256_file(path / DISCRIMINATORS)
     write_json(
         path / DOCUMENT,
         {
@@ -107,7 +132,7 @@ def save(
             "spec": dict(spec),
             "plan": dict(plan),
             "condition": dict(condition),
-            "provenance": {**provenance, "weights_sha256": sha256_file(path / WEIGHTS)},
+            "provenance": {**provenance, **hashes},
         },
     )
 

@@ -67,6 +67,8 @@ def training_files(task: str, method: str, seed: int | str) -> dict[str, Path]:
     """What a training leaves: the translator, its loss curves, what it learned from and how long it took."""
     folder = checkpoint(task, method, seed)
     own = {"curves": folder / "curves.parquet", "budget": folder / BUDGET, "clock": folder / CLOCK}
+    if method == "original":  # methods go on from its discriminators
+        own["discriminators"] = folder / "discriminators.safetensors"
     return {**artifact_files(task, method, seed), **own}
 
 

@@ -26,7 +26,7 @@ with distributed.group("cpu") as device:
         def optimizers(self, generator):
             return {n: torch.optim.SGD(m.parameters(), lr=1.0) for n, m in self.networks(generator).items()}
     runtime = Runtime(device="cpu", precision="fp32", threads=1)
-    objective = Sum(SimpleNamespace(runtime=runtime, seed=0), None)
+    objective = Sum(SimpleNamespace(runtime=runtime, seed=0, after=None), None)
     objective.discriminators["judge"] = judge
     training = loop.Training(objective.run, net, objective)
     x = torch.tensor([[1.0, 0.0]]) if rank == 0 else torch.tensor([[0.0, 4.0]])

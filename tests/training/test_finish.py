@@ -24,7 +24,7 @@ class Asked(Exception):
 def identity(monkeypatch, tmp_path):
     """identity(act): the identity of the training that ``act`` starts."""
 
-    def learn(training, schedule, *, state, identity, label):
+    def learn(training, schedule, *, identity):
         raise Asked(identity)
 
     monkeypatch.setattr(loop, "learn", learn)

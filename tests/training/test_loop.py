@@ -13,6 +13,7 @@ from slimvid.training import loop
 from slimvid.training.loop import Training
 from slimvid.training.objective import Objective, View
 
+TOLD = {"seed": 0, "part": None, "after": None, "label": "line"}
 LENGTH = SimpleNamespace(iterations=9, decay_from=0.5, save_every=2)
 
 
@@ -21,7 +22,7 @@ class Line(Objective):
 
     def __init__(self, precision="bf16", broken=(5,), by="loss", always=False):
         runtime = Runtime(device="cpu", precision=precision, threads=1)
-        super().__init__(SimpleNamespace(runtime=runtime, seed=0), SimpleNamespace(lr=0.1))
+        super().__init__(SimpleNamespace(**TOLD, runtime=runtime), SimpleNamespace(lr=0.1))
         self.broken, self.by, self.always, self.seen = broken, by, always, []
         self.discriminators["judge"] = torch.nn.Linear(2, 1)
 
@@ -55,7 +56,8 @@ def fitting(*args, kind=Line, **options) -> Training:
 
 
 def run(training, state, identity="x"):
-    return loop.learn(training, LENGTH, state=state, identity=identity, label="line")
+    training.run.state = state
+    return loop.learn(training, LENGTH, identity=identity)
 
 
 def weights(training):

@@ -31,4 +31,5 @@ def train_original(run: "Run", settings: "AnyTeacher") -> None:
 
     teacher = teacher_module(settings)
     generator = run.network(teacher.generator_spec(settings, run.data.meta.condition))
-    save(run, train(run, generator, teacher.Objective(run, settings), settings))
+    trained = train(run, generator, teacher.Objective(run, settings), settings)
+    save(run, trained, keep=("generator", "discriminator"))

@@ -114,8 +114,8 @@ class Objective(objective.Objective):
             index, start=s.sequence, longest=s.sequence_max, doubles_every=s.sequence_doubles_every
         )
         length = length if most is None else min(length, most)
-        how = {"length": length, "gap": gap, "given": s.given, "device": self.run.runtime.device}
-        return sample(self.run.data, rng, batch=s.batch, **how)
+        batch = sample(self.run.data, rng, batch=s.batch, length=length, gap=gap, given=s.given)
+        return batch.to(self.run.runtime.device)
 
     def unroll(self, generator: nn.Module, batch: Batch) -> Iterator[View]:
         s = self.settings

@@ -8,7 +8,6 @@ killed ends with the same bytes as one that was not.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -41,14 +40,26 @@ class Schedule(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """What came of a training: its networks, loss curves (name -> float32 [iterations], NaN where a step had
-    no such loss), what it spent, and what the artifact says of it."""
+    """What came of a training, or of a stage of one.
 
+    Attributes:
+        run: what it was told. steps: its length. curves: loss name -> float32 [steps], NaN where a step had
+            no such loss. tally: what it spent. provenance: what the artifact says of it. identity: a hash of
+            all that decides its bytes.
+    """
+
+    run: Run
     generator: nn.Module
     objective: Objective
+    steps: int
     curves: Mapping[str, Tensor]
     tally: Tally
     provenance: Mapping[str, Any]
+    identity: str
+
+    def stages(self) -> "list[Trained]":
+        """This stage and those before it, in order."""
+        return [*(self.run.after.stages() if self.run.after else ()), self]
 
 
 def train(
@@ -80,13 +91,20 @@ def train(
         **(distillation.provenance() if distillation is not None else {}),
         **(provenance or {}),
     }
-    spec, plan = generator.spec, {**run.plan, **objective.walk}
-    identity = sha256_json({"spec": spec, "plan": plan, **facts})
-    curves = learn(training, schedule, state=run.out / "state", identity=identity, label=run.label)
-    if training.tally.fp32_from is not None:
-        facts["runtime"]["fp32_from"] = training.tally.fp32_from
+    whole = {"spec": generator.spec, "plan": {**run.plan, **objective.walk}, **facts}
+    if run.part:
+        whole |= {"stage": run.part, "after": run.after and run.after.identity}
+    identity = sha256_json(whole)
+    curves = learn(training, schedule, identity=identity)
     return Trained(
-        generator=generator, objective=objective, curves=curves, tally=training.tally, provenance=facts
+        run=run,
+        generator=generator,
+        objective=objective,
+        steps=schedule.iterations,
+        curves=curves,
+        tally=training.tally,
+        provenance=facts,
+        identity=identity,
     )
 
 
@@ -124,6 +142,7 @@ class Training:
         distillation: Distillation | None = None,
     ):
         self.run, self.runtime, self.tally = run, run.runtime, Tally()
+        self.earlier = sum(stage.steps for stage in run.after.stages()) if run.after else 0
         self.generator, self.objective, self.distillation = generator, objective, distillation
         self.modules: dict[str, nn.Module] = {"generator": generator, "objective": objective}
         if distillation is not None:
@@ -147,7 +166,7 @@ class Training:
 
     def step(self, index: int) -> dict[str, Tensor]:
         """Learn from every view of step ``index``'s samples; returns the mean losses."""
-        batch = self.objective.sample(step_rng(self.run.seed, index), index)
+        batch = self.objective.sample(step_rng(self.run.seed, self.earlier + index), index)
         if self.distillation is not None:
             self.distillation.begin(batch, index=index)
         totals: dict[str, list[Tensor]] = {}
@@ -203,9 +222,7 @@ def step_rng(seed: int, index: int) -> np.random.Generator:
     return np.random.default_rng([seed, index, rank] if rank else [seed, index])
 
 
-def learn(
-    training: Training, schedule: Schedule, *, state: Path, identity: str, label: str
-) -> dict[str, Tensor]:
+def learn(training: Training, schedule: Schedule, *, identity: str) -> dict[str, Tensor]:
     """Run ``training.step`` for every index, from where an interrupted run of the same identity left off, and
     return the loss curves (name -> float32 tensor, NaN where a step did not report it).
 
@@ -213,14 +230,14 @@ def learn(
     on from its last state in fp32; ``training.tally.fp32_from`` remembers the step.
 
     Args:
-        state: folder of the resume state, which `save` deletes once the artifact is whole.
         identity: what the run's bytes depend on (a hash). A state of another identity, or a torn one, is not
             resumed, which one line says.
 
     Raises:
         SlimvidError: a loss or gradient became NaN or infinite in fp32; names it and the step.
     """
-    saved = Saved(state, identity, training)
+    label = training.run.label
+    saved = Saved(training.run.state, identity, training)
     start, curves = saved.resume()
     if start:
         log.info("%s: resumed at step %d of %d", label, start, schedule.iterations)
@@ -254,6 +271,8 @@ def learn(
             saved.write(index, curves)
     progress.close()
     clock.add_to(training.tally)
+    if training.run.part and start < index:  # later stages begin here again, until the artifact is whole
+        saved.write(index, curves)
     return curves
 
 

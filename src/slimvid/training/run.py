@@ -1,9 +1,9 @@
 """What one training is told: made once by the command that starts it, handed on whole."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,6 +12,11 @@ from torch import nn
 from slimvid.data.store import PreparedTask
 from slimvid.nets import build
 from slimvid.runtime import Runtime
+
+if TYPE_CHECKING:
+    from slimvid.training.loop import Trained
+
+STATE = "state"  # folder of the resume state, in the artifact's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +28,8 @@ class Run:
         data: the prepared task, of which it may open the training clips alone.
         plan: how the artifact is to walk a clip, as ``translator.json`` says it.
         out: the artifact's folder. runtime: device, precision, threads.
+        part: the stage of the training that this is, see `stage`; none: the training has one. after: what
+            came of the stage before.
     """
 
     task: str
@@ -32,11 +39,26 @@ class Run:
     plan: Mapping[str, Any]
     out: Path
     runtime: Runtime
+    part: str | None = None
+    after: "Trained | None" = None
+
+    def stage(self, name: str, *, after: "Trained | None" = None) -> "Run":
+        """One stage of a training of several: its own length and state to resume from.
+
+        Killed in a later stage, a training takes up what the earlier ones left, if they were of the same
+        settings and data; `save` writes the artifact of the last, with the curves and budgets of all.
+        """
+        return replace(self, part=name, after=after)
+
+    @property
+    def state(self) -> Path:
+        """Folder of the state to resume from."""
+        return self.out / STATE / self.part if self.part else self.out / STATE
 
     @property
     def label(self) -> str:
         """How log lines and error messages name it."""
-        return f"{self.task}/{self.row}/{self.seed}"
+        return f"{self.task}/{self.row}/{self.seed}" + (f" {self.part}" if self.part else "")
 
     @property
     def longest(self) -> int:

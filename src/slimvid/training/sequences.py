@@ -26,6 +26,10 @@ class Batch(NamedTuple):
     valid: Tensor
     places: list[tuple[str, Sequence[int]]]
 
+    def to(self, device: str) -> "Batch":
+        """The same on a device."""
+        return Batch(*(x.to(device) for x in self[:4]), self.places)
+
 
 def offsets(length: int, *, gap: int = 1, given: int = 0) -> list[int]:
     """Where the frames of a sequence lie, counted from its first: as a plan at that gap meets them.
@@ -49,7 +53,6 @@ def sample(
     length: int,
     gap: int = 1,
     given: int = 0,
-    device: str = "cpu",
 ) -> Batch:
     """Draw ``batch`` random sequences of ``length`` frames from the training clips, placed by ``offsets``.
 
@@ -74,7 +77,7 @@ def sample(
         places.append((clips[index].name, [begin + place for place in own]))
     windows = [task.window("train", name, indices) for name, indices in places]
     frames, conditions, flow, valid = (
-        torch.from_numpy(np.stack([getattr(w, name) for w in windows])).to(device)
+        torch.from_numpy(np.stack([getattr(w, name) for w in windows]))
         for name in ("frames", "conditions", "flow", "valid")
     )
     valid[:, 0] = 0  # the first frame's flow leads out of the sequence
