@@ -5,10 +5,10 @@
         ARTIFACT...
 
 One artifact a seed. For each interval n: the constant interval n, and the adaptive one that may spend as
-much. What is compared: RFVD-4 against the truth, and mean absolute error and PSNR against the stream of the
-same translator that draws every frame in full. Both realised shares of full frames are printed. An adaptive
-stream may spend less than its budget; then the constant interval's figure is taken at *its* share, on the
-line between the two constant intervals around it. Differences are paired over seeds.
+much. What is compared: video distance from the truth, and mean absolute error and PSNR against the stream of
+the same translator that draws every frame in full. Both realised shares of full frames are printed. An
+adaptive stream may spend less than its budget; then the constant interval's figure is taken at *its* share,
+on the line between the two constant intervals around it. Differences are paired over seeds.
 """
 
 import argparse
@@ -27,7 +27,8 @@ from slimvid.measure.evaluator import DOCUMENT
 from slimvid.measure.search import Point, Trial, open_trial, under, values, walk
 from slimvid.settings import MeasureSettings, PlanSettings
 
-FIGURES = {"rfvd4": "lower", "l1": "lower", "psnr_full": "higher"}
+LOSS = "video_distance_lite0"
+FIGURES = {LOSS: "lower", "l1": "lower", "psnr_full": "higher"}
 PEAK = 255.0
 Values = dict[str, float]
 
@@ -66,7 +67,7 @@ def main() -> None:
 def settings_of(evaluator: Path) -> MeasureSettings:
     """The settings that an evaluator was trained with, read off its document."""
     made = read_json(evaluator / DOCUMENT)["protocol"]
-    sizes = {name: made[name] for name in ("window", "window_stride")}
+    sizes = {name: made[name] for name in ("dimensions", "window_stride")}
     return MeasureSettings(**sizes, segmenter_iterations=made["iterations"])
 
 
@@ -87,7 +88,7 @@ def measure(trial: Trial, translator, intervals: Sequence[int], *, joined: bool)
     found = {}
     for point in points:
         each = values(trial, point)
-        kept = {name: each[name] for name in ("macs_g", "full_frame_share", "rfvd4", "rfvd4_sd")}
+        kept = {name: each[name] for name in ("macs_g", "full_frame_share", LOSS, f"{LOSS}_sd")}
         error = squared[point.row] / frames
         # of the mean error: a mean of dB would be ruled by the frames that are equal
         psnr = float(10 * np.log10(PEAK**2 / error)) if error else None
@@ -119,13 +120,13 @@ def differences(seed: Mapping[str, Values], n: int) -> Values:
 
 
 def print_seed(seed: Mapping[str, Values], intervals: Sequence[int]) -> None:
-    print(f"{'plan':<12}{'full frames':>12}{'GMACs':>10}{'RFVD-4':>10}{'L1':>8}{'PSNR to full':>14}")
+    print(f"{'plan':<12}{'full frames':>12}{'GMACs':>10}{'video':>10}{'L1':>8}{'PSNR to full':>14}")
     shown = [f"{kind} {n}" for n in intervals for kind in ("constant", "adaptive")]
     for name in ("full", *shown):
         v = seed[name]
         psnr = f"{v['psnr_full']:.2f}" if v["psnr_full"] is not None else "-"
         costs = f"{v['full_frame_share']:>12.4f}{v['macs_g']:>10.4g}"
-        print(f"{name:<12}{costs}{v['rfvd4']:>10.4f}{v['l1']:>8.3f}{psnr:>14}")
+        print(f"{name:<12}{costs}{v[LOSS]:>10.4f}{v['l1']:>8.3f}{psnr:>14}")
 
 
 def print_all(seeds: Sequence[Mapping[str, Values]], intervals: Sequence[int]) -> None:

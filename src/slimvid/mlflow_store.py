@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 
 STORE = "sqlite:///mlflow.db"
 EXPERIMENT = "slimvid"
-COLUMNS = ("macs_g", "params_m", "fps", "rfd4", "rfvd4", "psnr", "ssim", "warp_error")
+COLUMNS = (
+    "macs_g",
+    "params_m",
+    "fps",
+    "frame_distance_lite0",
+    "video_distance_lite0",
+    "perceptual_st_lpips",
+    "psnr",
+    "ssim",
+    "warp_error",
+)
 VIEW = {  # the experiment's own tags
     "mlflow.experimentKind": "custom_model_development",
     # What the UI shows under `page`: the current rows, in the tables' order, with their main metrics. Without

@@ -15,6 +15,7 @@ REPORT = Path("results/report.html")
 DVC_INPUTS = Path("data/inputs")  # what each step reads, written down for DVC
 MEASURES = Path("results/measures")
 MLFLOW_RECORD = Path("results/mlflow/table1.json")
+CALIBRATION = Path("results/rulers.md")
 COST_PUBLISHED = Path("results/cost/published.csv")
 COST_LATENCY = Path("results/cost/latency.csv")
 RESULT_FOLDERS = (  # below results/, where the tables of a paper have a folder of the paper's name

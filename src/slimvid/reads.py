@@ -12,7 +12,7 @@ from slimvid import sources
 from slimvid.config import Config
 from slimvid.rows import training_modules
 
-EVALUATOR_FIELDS = ("window", "window_stride", "segmenter_iterations", "inception", "i3d", "fcn")
+EVALUATOR_FIELDS = ("dimensions", "window_stride", "segmenter_iterations", "inception", "i3d", "fcn")
 
 
 def prepare(config: Config, task: str) -> dict[str, Any]:

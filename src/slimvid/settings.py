@@ -277,8 +277,8 @@ class MethodSettings(Section):
 class MeasureSettings(Section):
     """Protocols of the measures."""
 
-    window: int = Field(16, ge=4, description="frames of an RFVD-4 sample")
-    window_stride: int = Field(4, ge=1)
+    dimensions: int = Field(32, ge=12, description="of the features of frame and video distance")
+    window_stride: int = Field(4, ge=1, description="frames between the starts of FVD's windows")
     segmenter_iterations: int = Field(200, ge=1)
     latency_frames: int = Field(60, ge=4)
     latency_warmup: int = Field(5, ge=0)

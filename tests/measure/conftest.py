@@ -17,7 +17,7 @@ LENGTH, HEIGHT, WIDTH = 12, 32, 48
 
 @pytest.fixture(scope="session")
 def settings() -> MeasureSettings:
-    return MeasureSettings(window=6, window_stride=3, segmenter_iterations=40, bootstrap=40)
+    return MeasureSettings(dimensions=12, window_stride=3, segmenter_iterations=40, bootstrap=40)
 
 
 def street_clip(name: str, seed: int) -> Clip:
@@ -71,8 +71,8 @@ def body_clip(name: str, seed: int) -> Clip:
     return Clip(name=name, fps=15, frames=frames, keypoints=points, densepose=densepose)
 
 
-def write_task(root: Path, condition: ConditionSpec, draw_clip, *, val=(50, 51), **facts) -> Path:
-    """Four training clips, three test clips, and clips to choose by of the seeds ``val``."""
+def write_task(root: Path, condition: ConditionSpec, draw_clip, *, val=(50, 51, 52), **facts) -> Path:
+    """Four training clips, four test clips, and clips to choose by of the seeds ``val``."""
     meta = TaskMeta(
         task=root.name,
         source="a test's drawing",
@@ -85,7 +85,7 @@ def write_task(root: Path, condition: ConditionSpec, draw_clip, *, val=(50, 51),
     splits = {
         "train": [draw_clip(f"train{i}", i) for i in range(4)],
         "val": [draw_clip(f"val{seed}", seed) for seed in val],
-        "test": [draw_clip(f"test{i}", 100 + i) for i in range(3)],
+        "test": [draw_clip(f"test{i}", 100 + i) for i in range(4)],
     }
     write_prepared(root, meta, splits)
     return root
@@ -117,7 +117,7 @@ def street_looks(tmp_path_factory):
 
     palette = ((70, 130, 180), (128, 64, 128), (0, 0, 142))
 
-    def write(*, label_frames: bool, val=(50, 51)) -> Path:
+    def write(*, label_frames: bool, val=(50, 51, 52)) -> Path:
         def draw(name: str, seed: int) -> Clip:
             clip = street_clip(name, seed)
             drawn = np.stack([paint(labels, palette) for labels in clip.labels])

@@ -77,7 +77,8 @@ def test_swapped_weights_are_refused(trained, street, settings, tmp_path):
         read_evaluator(tmp_path / "copy", PreparedTask(street), settings)
 
 
-def test_too_short_clips_are_named_before_anything_is_trained(street, settings, tmp_path):
-    with pytest.raises(SlimvidError, match=r"measure\.window.*longest 12 frames"):
-        train_evaluator(street, settings.model_copy(update={"window": 16}), tmp_path / "out")
+def test_too_few_frames_are_named_before_anything_is_trained(street, settings, tmp_path):
+    said = r"split train: 40 samples of video_distance_lite0 \(of 3 frames\), it takes 42.*lower measure\.dim"
+    with pytest.raises(SlimvidError, match=said):
+        train_evaluator(street, settings.model_copy(update={"dimensions": 20}), tmp_path / "out")
     assert not (tmp_path / "out").exists()

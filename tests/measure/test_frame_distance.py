@@ -47,14 +47,14 @@ def test_the_order_of_frames_is_not_seen(seen) -> None:
 
 def test_two_halves_of_the_real_frames_are_not_zero_apart(seen) -> None:
     _, _, real = seen
-    assert half_sample_floor(real, distance=distance_per_dimension) > 1e-3
+    assert half_sample_floor(real) > 1e-3
 
 
 def test_too_few_samples_are_one_line_with_the_remedy(seen) -> None:
     _, _, real = seen
     for call in (
         lambda: distance_per_dimension(real, real[:DIMENSIONS]),
-        lambda: half_sample_floor(real[: 2 * DIMENSIONS], distance=distance_per_dimension),
+        lambda: half_sample_floor(real[: 2 * DIMENSIONS]),
     ):
         with pytest.raises(SlimvidError, match=r"8 samples in 8 dimensions.*lower measure.dimensions"):
             call()

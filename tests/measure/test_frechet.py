@@ -6,12 +6,12 @@ from scipy.linalg import sqrtm
 
 from slimvid.errors import SlimvidError
 from slimvid.measure.frechet import (
+    distance_per_dimension,
     frechet_distance,
     frechet_from_moments,
     frechet_replicates,
     half_sample_floor,
     half_sample_sd,
-    mean_frechet,
     moments,
 )
 
@@ -52,33 +52,38 @@ def test_same_set_is_zero_and_float32_is_not_what_decides():
     assert frechet_distance(a.astype(np.float32) + 1e4, a + 1e4) == pytest.approx(0, abs=1e-3)
 
 
-def test_mean_over_extractors_is_divided_by_the_dimension():
+def test_per_dimension_is_a_share_of_the_distance_and_takes_samples():
     a, b = features(50, 16, seed=3), features(50, 16, seed=4, shift=1)
-    both = mean_frechet(np.stack([a, a]), np.stack([a, b]))
-    assert both == pytest.approx(frechet_distance(a, b) / 2 / 16, abs=1e-9)
+    assert distance_per_dimension(a, b) == pytest.approx(frechet_distance(a, b) / 16)
+    for first, second in ((a[:16], b), (a, b[:16])):
+        with pytest.raises(SlimvidError, match="16 samples in 16 dimensions"):
+            distance_per_dimension(first, second)
 
 
 def test_floor_falls_with_the_number_of_samples():
-    floors = [half_sample_floor(features(n, 8, seed=5)[None]) for n in (16, 64, 256)]
+    floors = [half_sample_floor(features(n, 8, seed=5)) for n in (20, 64, 256)]
     assert floors[0] > 2 * floors[1] > 4 * floors[2] > 0
 
 
 def test_half_sample_spread_is_of_the_size_of_the_real_spread():
     estimates, spreads = [], []
     for seed in range(12):
-        a, b = features(64, 8, seed=seed)[None], features(64, 8, seed=100 + seed, shift=0.5)[None]
-        estimates.append(mean_frechet(a, b))
+        a, b = features(64, 8, seed=seed), features(64, 8, seed=100 + seed, shift=0.5)
+        estimates.append(distance_per_dimension(a, b))
         spreads.append(half_sample_sd(a, b))
     assert 0.5 < np.mean(spreads) / np.std(estimates) < 3
 
 
 def test_replicates_resample_whole_clips_of_both_sets():
-    real, drawn = features(30, 6, seed=1)[None], features(30, 6, seed=2)[None]
+    real, drawn = features(30, 6, seed=1), features(30, 6, seed=2)
     clip_of = np.repeat([0, 1, 2], 10)
     all_once, twice = frechet_replicates(real, drawn, clip_of, [np.array([0, 1, 2]), np.array([1, 1, 2])])
-    assert all_once == pytest.approx(mean_frechet(real, drawn))
+    assert all_once == pytest.approx(distance_per_dimension(real, drawn))
     pick = np.r_[10:20, 10:20, 20:30]
-    assert twice == pytest.approx(mean_frechet(real[:, pick], drawn[:, pick]))
+    assert twice == pytest.approx(distance_per_dimension(real[pick], drawn[pick]))
+
+    short = [np.array([0, 1, 2]), np.array([3])]
+    assert frechet_replicates(real[:25], drawn[:25], np.repeat([0, 1, 2, 3], [8, 8, 5, 4]), short) == []
 
 
 @pytest.mark.parametrize(

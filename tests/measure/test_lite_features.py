@@ -50,6 +50,12 @@ def test_what_hardly_varies_on_real_frames_does_not_explode() -> None:
     assert np.abs(mapped).max() < 5
 
 
+def test_a_block_that_never_varies_keeps_its_own_units() -> None:
+    features = np.random.default_rng(4).normal(size=(50, 4)) * [1, 1, 0, 0]
+    mapped = FeatureMap(4, 4).fit(features, [(2, 2), (2, 2)])(features + 3)
+    assert mapped[:, 2:] == pytest.approx(3)
+
+
 def test_constant_training_frames_are_refused() -> None:
     with pytest.raises(SlimvidError, match=r"training frames are all alike.*prepare the task"):
         FeatureMap(4, 2).fit(np.full((30, 4), 7.0), [(4, 2)])

@@ -9,6 +9,7 @@ import pytest
 from slimvid.data.store import FrameArchive, write_frames
 from slimvid.errors import SlimvidError
 from slimvid.measure import standard
+from slimvid.measure.distances import FRAMES, VIDEO
 from slimvid.measure.evaluator import train_evaluator
 from slimvid.measure.quality import measure_quality
 from slimvid.measure.real import measure_real
@@ -63,7 +64,9 @@ def measured(evaluators, archive, settings, tmp_path_factory):
 
 def test_the_truth_itself_is_perfect(measured, street):
     values = measured(street, same)["values"]
-    assert (values["rfd4"], values["rfvd4"]) == pytest.approx((0, 0), abs=1e-9)
+    for name in (FRAMES, VIDEO, "frame_kernel_lite0"):
+        assert values[name] == pytest.approx(0, abs=1e-6)
+    assert values["perceptual_st_lpips"] == values["temporal_perceptual_st_lpips"] == 0
     assert values["psnr"] == 100 and values["ssim"] == pytest.approx(1)
     assert values["sharpness_ratio"] == values["temporal_difference_ratio"] == 1
     assert values["flicker"] == 0
@@ -73,7 +76,7 @@ def test_the_truth_itself_is_perfect(measured, street):
 
 def test_more_blur_measures_as_worse(measured, street):
     good, worse = (measured(street, c)["values"] for c in (soft, softer))
-    for name in ("rfd4", "rfvd4"):
+    for name in (FRAMES, VIDEO, "frame_kernel_lite0", "perceptual_st_lpips"):
         assert 0 < good[name] < worse[name]
     for name in ("psnr", "ssim", "sharpness_ratio", "miou_seg"):
         assert good[name] > worse[name]
@@ -84,7 +87,8 @@ def test_held_frames_are_seen_by_motion_and_not_by_frames(measured, street):
     assert values["temporal_difference_ratio"] < 0.8
     assert values["sharpness_ratio"] == pytest.approx(1, abs=0.05)
     assert values["warp_error"] > values["warp_error_real"] + 3
-    assert values["rfvd4"] > values["rfd4"]
+    assert values[VIDEO] > 3 * values[FRAMES]
+    assert values["temporal_perceptual_st_lpips"] > 0
 
 
 def test_pose_error_follows_the_body_and_only_there(measured, bodies, street):
@@ -103,13 +107,20 @@ def test_document_names_the_row_and_its_protocol(measured, street):
     protocol = document["protocol"]
     assert protocol["evaluator"].startswith("embedded:")
     assert protocol["data"] == "a test's drawing"
-    assert (protocol["height"], protocol["width"], protocol["clips"], protocol["frames"]) == (32, 48, 3, 36)
-    assert protocol["rfd4"]["n"] == 36 and protocol["rfd4"]["d"] == 96
-    assert (protocol["rfvd4"]["n"], protocol["rfvd4"]["frames"], protocol["window_stride"]) == (9, 6, 3)
-    assert list(document["clips"]) == ["test0", "test1", "test2"]
+    assert (protocol["height"], protocol["width"], protocol["clips"], protocol["frames"]) == (32, 48, 4, 48)
+    counts = [[protocol[name][key] for key in ("n", "d", "frames")] for name in (FRAMES, VIDEO)]
+    assert counts == [[48, 12, 1], [40, 12, 3]]
+    assert protocol[FRAMES]["weights_sha256"].startswith("57934424")
+    assert list(document["clips"]) == ["test0", "test1", "test2", "test3"]
     assert document["clips"]["test1"]["frames"] == 12
     low, high = document["uncertainty"]["interval_95_over_clips"]["psnr"]
     assert low <= document["values"]["psnr"] <= high
+
+
+def test_one_protocol_has_one_hash_whatever_row_it_measures(measured, street, bodies):
+    hashes = [measured(street, change)["protocol"]["hash"] for change in (soft, softer, held)]
+    assert len(set(hashes)) == 1 and len(hashes[0]) == 8
+    assert measured(bodies, same)["protocol"]["hash"] != hashes[0]
 
 
 def test_no_standard_name_is_filled_without_its_network(measured, street):
@@ -120,8 +131,8 @@ def test_no_standard_name_is_filled_without_its_network(measured, street):
 
 def test_two_rows_are_compared_on_the_same_clips(measured, street):
     a, b = (measured(street, c)["bootstrap"]["replicates"] for c in (soft, softer))
-    assert len(a["rfvd4"]) == len(a["psnr"]) == len(a["miou_seg"]) == 40
-    for name in ("rfd4", "rfvd4"):
+    assert len(a[VIDEO]) == len(a["psnr"]) == len(a["miou_seg"]) == 40
+    for name in (FRAMES, VIDEO):
         found = paired_difference(a, b, name)
         assert found["high"] < 0 and found["below"] == 1
 
@@ -173,13 +184,16 @@ def test_given_first_frames_are_left_out_of_every_measure(evaluators, archive, s
     assert whole["values"]["psnr"] > rest["values"]["psnr"] + 5  # the given frames have 100 dB
     assert rest["values"]["temporal_difference_ratio"] == 0
     assert rest["values"]["warp_error"] == pytest.approx(0, abs=1e-3)  # grey stays grey
-    assert rest["values"]["rfd4"] > whole["values"]["rfd4"]
+    assert rest["values"][FRAMES] > whole["values"][FRAMES]
     protocol = rest["protocol"]
-    assert (protocol["skipped_first_frames"], protocol["frames"]) == (2, 30)
-    assert (protocol["rfd4"]["n"], protocol["rfvd4"]["n"]) == (30, 6)  # windows from frames 3 and 6 are left
+    assert (protocol["skipped_first_frames"], protocol["frames"]) == (2, 40)
+    assert (protocol[FRAMES]["n"], protocol[VIDEO]["n"]) == (40, 32)
+    assert protocol["hash"] != whole["protocol"]["hash"]
     assert rest["clips"]["test0"]["frames"] == 10
-    with pytest.raises(SlimvidError, match="3 samples of rfvd4 are left"):
-        measure_quality(frames, street, evaluators[street], settings, out, skip_first=6)
+    with pytest.raises(
+        SlimvidError, match=r"after 5 given frames: 20 samples of video_distance_lite0 .*it takes 26"
+    ):
+        measure_quality(frames, street, evaluators[street], settings, out, skip_first=5)
     with pytest.raises(SlimvidError, match="12 frames and the first 12 are given"):
         measure_quality(frames, street, evaluators[street], settings, out, skip_first=12)
 
@@ -191,8 +205,9 @@ def test_unpaired_tasks_are_not_compared_frame_by_frame(unpaired, archive, setti
     measure_quality(archive(unpaired, soft), unpaired, tmp_path / "evaluator", settings, out)
     document = json.loads(out.read_text())
     assert document["protocol"]["paired"] is False
-    assert document["values"]["rfd4"] > 0 and document["values"]["rfvd4"] > 0
-    for name in ("psnr", "ssim", "warp_error", "sharpness_ratio", "flicker", "miou_seg", "miou_seg_ceiling"):
+    assert document["values"][FRAMES] > 0 and document["values"][VIDEO] > 0
+    absent = ("perceptual_st_lpips", "psnr", "ssim", "warp_error", "sharpness_ratio", "flicker", "miou_seg")
+    for name in (*absent, "miou_seg_ceiling"):
         assert document["values"][name] is None
 
 
@@ -210,6 +225,6 @@ def test_standard_weights_add_their_columns(street, archive, settings, tmp_path,
     document = json.loads(out.read_text())
     assert document["values"]["fid"] > 0 and document["values"]["fvd"] is None
     assert document["protocol"]["fid"]["evaluator"] == "official:6726825d"
-    assert (document["protocol"]["fid"]["n"], document["protocol"]["fid"]["d"]) == (36, 3)
+    assert (document["protocol"]["fid"]["n"], document["protocol"]["fid"]["d"]) == (48, 3)
     with pytest.raises(SlimvidError, match="made with inception_sha256"):
         measure_quality(archive(street, softer), street, tmp_path / "evaluator", settings, out)

@@ -8,7 +8,8 @@ import pytest
 
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
-from slimvid.measure.evaluator import read_evaluator, sample_places, train_evaluator
+from slimvid.measure.distances import FRAMES, VIDEO, sample_places
+from slimvid.measure.evaluator import read_evaluator, train_evaluator
 from slimvid.measure.real import DOCUMENT, FEATURES, look, measure_real, read_real
 
 
@@ -22,9 +23,10 @@ def measured(street, settings, tmp_path_factory):
 
 def test_document_holds_floors_and_ceilings_of_the_test_frames(measured):
     document = json.loads((measured / DOCUMENT).read_text())
-    assert (document["split"], document["samples"]) == ("test", {"rfd4": 36, "rfvd4": 9})
+    assert (document["split"], document["samples"]) == ("test", {FRAMES: 48, VIDEO: 40})
     values = document["values"]
-    assert values["rfd4_floor"] > 0 and values["rfvd4_floor"] > 0
+    assert values[f"{FRAMES}_floor"] > 0 and values[f"{VIDEO}_floor"] > 0
+    assert 0 < values["perceptual_st_lpips_floor"] < 0.1
     assert 70 < values["miou_seg_ceiling"] <= 100
     assert values["warp_error_real"] == pytest.approx(0, abs=1)  # the drawing moves exactly as its flow says
     assert values["pose_error_floor"] is None
@@ -54,20 +56,20 @@ def test_reading_gives_the_features_back(measured, street, settings):
     judge = read_evaluator(measured, task, settings)
     read, seen = read_real(measured, judge), look(judge, task, "test", settings)
     assert read.values == pytest.approx(seen.values)
-    assert read.features["rfvd4"].shape == (4, 9, 96) and read.features["rfvd4"].dtype == np.float64
-    assert all(np.array_equal(read.features[name], seen.features[name]) for name in ("rfd4", "rfvd4"))
+    assert read.features[VIDEO].shape == (40, 12) and read.features[VIDEO].dtype == np.float64
+    assert all(np.array_equal(read.features[name], seen.features[name]) for name in (FRAMES, VIDEO))
 
 
 def test_another_split_is_measured_alike(measured, street, settings):
     task = PreparedTask(street, splits=("val",))
     seen = look(read_evaluator(measured, task, settings), task, "val", settings)
-    assert seen.features["rfd4"].shape == (4, 24, 96)  # 2 clips
+    assert seen.features[FRAMES].shape == (36, 12)  # 3 clips
 
 
-def test_a_split_of_which_nothing_was_held_back_is_one_line(street_looks, measured, settings):
+def test_a_split_of_which_nothing_was_held_back_is_one_line(street_looks):
     store = PreparedTask(street_looks(label_frames=False, val=()), splits=("val",))
     with pytest.raises(SlimvidError, match=r"holds no val clip, .*; give .* val_frames"):
-        sample_places(store, "val", settings)
+        sample_places(store, "val")
 
 
 def test_those_of_another_evaluator_or_other_bytes_are_refused(measured, street, settings, tmp_path):

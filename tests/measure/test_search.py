@@ -20,6 +20,7 @@ from slimvid.infer.translate import translate
 from slimvid.infer.translator import load
 from slimvid.measure import evaluator as evaluators
 from slimvid.measure.cost import measure_cost
+from slimvid.measure.distances import FRAMES, VIDEO
 from slimvid.measure.evaluator import train_evaluator
 from slimvid.measure.quality import measure_quality
 from slimvid.measure.real import measure_real
@@ -74,7 +75,7 @@ def test_every_plan_is_a_shortcut_plan_in_the_order_of_the_config():
 @pytest.fixture(scope="module")
 def painted(street_looks):
     """A task whose conditions are pictures; its clips to choose by are the test's under other names."""
-    return street_looks(label_frames=False, val=(100, 101, 102))
+    return street_looks(label_frames=False, val=(100, 101, 102, 103))
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +138,7 @@ def test_the_original_and_every_row_under_every_plan_are_points(document):
     assert found == [("original", None), *((row, n) for row in ("shortcut", "thin") for n in (2, 5, 3))]
     assert [p["block"] and p["block"]["hidden"] for p in document["points"]] == [None, 8, 8, 8, 4, 4, 4]
     protocol = document["protocol"]
-    assert (protocol["clips"], protocol["frames"], protocol["rfvd4"]["n"]) == (3, 36, 9)
+    assert (protocol["clips"], protocol["frames"], protocol[VIDEO]["n"]) == (4, 48, 40)
     assert protocol["drawn_by"]["device"] == "cpu"
     assert protocol["split"] == "val"
 
@@ -164,9 +165,9 @@ def test_full_frames_are_counted_as_they_were_drawn(document):
     assert macs[0] > macs[1] > macs[2] > macs[5]  # thinner is cheaper
 
 
-def test_the_front_is_of_true_macs_and_rfvd4(document):
+def test_the_front_is_of_true_macs_and_video_distance(document):
     points = document["points"]
-    pairs = [(p["values"]["macs_g"], p["values"]["rfvd4"]) for p in points]
+    pairs = [(p["values"]["macs_g"], p["values"][VIDEO]) for p in points]
     assert [p["front"] for p in points] == pareto_front(pairs)
     assert sum(p["front"] for p in points) >= 1
 
@@ -188,14 +189,14 @@ def measured_alone(painted, judge, settings, tmp_path):
 def assert_same(document: dict, number: int, quality: dict, cost: dict) -> None:
     """The point and its protocol against the documents of the ordinary measures."""
     found = document["points"][number]
-    for name in ("rfd4", "rfvd4"):
+    for name in (FRAMES, VIDEO):
         assert found["values"][name] == quality["values"][name]  # to the last bit
     for name in ("psnr", "ssim"):
         assert found["values"][name] == pytest.approx(quality["values"][name])
-    spread = quality["uncertainty"]["half_sample_sd"]["rfvd4"]
-    assert found["uncertainty"]["half_sample_sd"]["rfvd4"] == spread
+    spread = quality["uncertainty"]["half_sample_sd"][VIDEO]
+    assert found["uncertainty"]["half_sample_sd"][VIDEO] == spread
     assert found["values"]["macs_g"] == pytest.approx(cost["values"]["macs_g"], rel=1e-12)
-    shared = ("evaluator", "data_sha256", "clips", "frames", "rfd4", "rfvd4", "skipped_first_frames")
+    shared = ("evaluator", "data_sha256", "clips", "frames", FRAMES, VIDEO, "skipped_first_frames")
     assert {k: document["protocol"][k] for k in shared} == {k: quality["protocol"][k] for k in shared}
 
 
@@ -218,7 +219,7 @@ def test_given_frames_cost_nothing_and_are_not_looked_at(
     found = read_json(tmp_path / "s.json")
     for number, path in enumerate(rows.values()):
         assert_same(found, number, *measured_alone(path, given=2))
-    assert found["protocol"]["frames"] == 30
+    assert found["protocol"]["frames"] == 40
     assert found["points"][1]["values"]["full_frame_share"] == 4 / 10
 
 
@@ -232,7 +233,7 @@ def test_the_truth_is_read_once(artifacts, painted, judge, settings, tmp_path, m
     wanted = WANTED.model_copy(update={"methods": ("thin",), "intervals": (2, 3)})
     chosen = {row: artifacts[row] for row in ("original", "thin")}
     search(chosen, painted, judge, wanted, settings, tmp_path / "s.json", device="cpu")
-    assert len(read) == len(set(read)) == 36 and len(opened) == 1
+    assert len(read) == len(set(read)) == 48 and len(opened) == 1
 
 
 def test_joined_clips_are_one_stream_with_cuts(artifacts, painted, judge, settings):
@@ -242,7 +243,7 @@ def test_joined_clips_are_one_stream_with_cuts(artifacts, painted, judge, settin
     for joined in (False, True):
         point = Point(row="shortcut", translator=under(net, plan))
         drawn[joined] = [frames for _, frames in walk(trial, [point], joined=joined)]
-        assert (point.full, point.drawn) == ((8 if joined else 9), 36)  # of 36 in one, of 3 x 12
+        assert (point.full, point.drawn) == ((10 if joined else 12), 48)  # of 48 in one, of 4 x 12
     assert np.array_equal(drawn[True][0], drawn[False][0])  # before the first cut
     assert not np.array_equal(drawn[True][1][0], drawn[False][1][0])  # a reference from before it
 
@@ -268,18 +269,18 @@ def comparison():
     return module
 
 
-def walked(share, rfvd4):
-    return {"full_frame_share": share, "rfvd4": rfvd4, "l1": 2 * rfvd4, "psnr_full": 30 - rfvd4}
+def walked(share, distance):
+    return {"full_frame_share": share, VIDEO: distance, "l1": 2 * distance, "psnr_full": 30 - distance}
 
 
 def test_adaptive_and_constant_are_compared_at_equal_cost(comparison):
     seed = {"constant 3": walked(0.4, 1.0), "constant 4": walked(0.2, 3.0), "constant 5": walked(0.2, 7.0)}
     same = comparison.differences({**seed, "adaptive 5": walked(0.2, 6.5)}, 5)
-    assert same == {"rfvd4": -0.5, "l1": -1, "psnr_full": 0.5}  # its own interval, not the other of that cost
+    assert same == {VIDEO: -0.5, "l1": -1, "psnr_full": 0.5}  # its own interval, not the other of that cost
     less = comparison.differences({**seed, "adaptive 3": walked(0.3, 2.5)}, 3)
-    assert less["rfvd4"] == pytest.approx(0.5)  # halfway between the shorter ones: 2
+    assert less[VIDEO] == pytest.approx(0.5)  # halfway between the shorter ones: 2
     still = {**walked(0.4, 1.0), "psnr_full": None}
-    assert set(comparison.differences({**seed, "adaptive 3": still}, 3)) == {"rfvd4", "l1"}
+    assert set(comparison.differences({**seed, "adaptive 3": still}, 3)) == {VIDEO, "l1"}
 
 
 def test_the_script_walks_every_plan(comparison, artifacts, painted, judge, capsys, tmp_path, monkeypatch):

@@ -74,9 +74,10 @@ def _families(method: str, seed: int) -> dict[str, tuple[dict, dict]]:
     latency = {"fps": 20 / factor, "fps_network": 25 / factor + seed, "latency_ms_p50": 50.0 * factor}
     latency["training_cpu_seconds"] = 4.0 / factor
     quality = {
-        "rfd4": 0.1 / factor + 0.01 * seed,
-        "rfvd4": 0.2 / factor,
-        "rfvd4_floor": 0.125,
+        "frame_distance_lite0": 0.1 / factor + 0.01 * seed,
+        "video_distance_lite0": 0.2 / factor,
+        "video_distance_lite0_floor": 0.125,
+        "perceptual_st_lpips": 0.05 / factor,
         "psnr": 28.38 - seed,
         "ssim": 0.911,
         "warp_error": 0.0123456,
@@ -85,10 +86,11 @@ def _families(method: str, seed: int) -> dict[str, tuple[dict, dict]]:
         "sharpness_ratio": 0.9 * factor,
     }
     protocol = {
+        "hash": "5e6f7a8b",
         "evaluator": "embedded:1a2b3c4d",
         "data": "procedural world: face, 64x64, seed 0",
-        "rfd4": {"n": 120, "d": 24},
-        "rfvd4": {"n": 60, "d": 48, "frames": 16},
+        "frame_distance_lite0": {"n": 120, "d": 24},
+        "video_distance_lite0": {"n": 60, "d": 48, "frames": 3},
     }
     machine = {"device_name": "AMD EPYC", "device": "cpu", "threads": 1, "precision": "bf16"}
     machine |= {"height": 64, "width": 64, "plan": {"kind": method}}

@@ -83,7 +83,9 @@ def test_a_printed_row_stands_beside_ours_of_its_name(tmp_path):
         ("cat", "CAT", "", "22.83", "1.310", ""),
         ("omgd", "OMGD", "", "25.85", "1.199", ""),
     ]
-    assert {found[4][name] for name in ("plan", "macs_g", "rfvd4", "evaluator", "data")} == {""}
+    assert {
+        found[4][name] for name in ("plan", "macs_g", "video_distance_lite0", "evaluator", "protocol", "data")
+    } == {""}
     assert found[2]["plan"] == "shortcut(3)"
 
 
@@ -188,20 +190,20 @@ def test_label_scores_stand_under_their_protocol_with_their_ceiling(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("rfvd4", "expected"),
+    ("distances", "expected"),
     [
-        (PRINTED, "held in the measured RFVD-4: 10 of 10 pairs agree"),
-        ({**PRINTED, "shortcut": 1.2}, "did not hold in the measured RFVD-4: 9 of 10 pairs agree"),
-        ({**PRINTED, "shortcut": 1.195}, "did not hold in the measured RFVD-4: 9 of 10 pairs agree"),
-        (dict.fromkeys(PRINTED, 1.0), "did not hold in the measured RFVD-4: 0 of 10 pairs agree"),
-        ({**PRINTED, "shortcut": None}, "held in the measured RFVD-4: 6 of 6 pairs agree"),
+        (PRINTED, "held in the measured Video distance: 10 of 10 pairs agree"),
+        ({**PRINTED, "shortcut": 1.2}, "did not hold in the measured Video distance: 9 of 10 pairs agree"),
+        ({**PRINTED, "shortcut": 1.195}, "did not hold in the measured Video distance: 9 of 10 pairs agree"),
+        (dict.fromkeys(PRINTED, 1.0), "did not hold in the measured Video distance: 0 of 10 pairs agree"),
+        ({**PRINTED, "shortcut": None}, "held in the measured Video distance: 6 of 6 pairs agree"),
     ],
 )
-def test_whether_the_papers_order_held_is_computed(tmp_path, rfvd4, expected):
+def test_whether_the_papers_order_held_is_computed(tmp_path, distances, expected):
     config = config_of()
     write_measures(tmp_path, config, "shortcut_v2v/table3")
-    for method, value in rfvd4.items():
-        change(tmp_path, "viper2city", method, "quality", values={"rfvd4": value})
+    for method, value in distances.items():
+        change(tmp_path, "viper2city", method, "quality", values={"video_distance_lite0": value})
     files = {kind: tmp_path / f"table3.{kind}" for kind in ("csv", "md")}
     write_paper_table(config, "shortcut_v2v/table3", tmp_path, files, paper_scale=no_scale)
     assert f"- The paper's order {expected}." in files["md"].read_text()

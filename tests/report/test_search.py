@@ -9,13 +9,13 @@ from slimvid.report.search import plan_words, points, write_search
 BLOCK = {"hidden": 8, "encoder": 5, "decoder": 15}
 
 
-def point(method, plan, macs, rfvd4, *, front, **over):
+def point(method, plan, macs, distance, *, front, **over):
     """An entry of a search's document."""
     values = {
         "macs_g": macs,
         "full_frame_share": 0.25,
-        "rfd4": 0.5,
-        "rfvd4": rfvd4,
+        "frame_distance_lite0": 0.5,
+        "video_distance_lite0": distance,
         "psnr": 20.125,
         "ssim": 0.6,
     }
@@ -24,7 +24,7 @@ def point(method, plan, macs, rfvd4, *, front, **over):
         "plan": plan,
         "block": None if method == "original" else BLOCK,
         "values": {**values, **over},
-        "uncertainty": {"half_sample_sd": {"rfvd4": 0.0512}},
+        "uncertainty": {"half_sample_sd": {"video_distance_lite0": 0.0512}},
         "front": front,
     }
 
@@ -33,8 +33,9 @@ def document(**over):
     shortcut = {"kind": "shortcut"}
     machine = {"device": "cpu", "device_name": "a machine", "precision": "fp32"}
     protocol = {
-        "rfvd4": {"n": 48, "frames": 16},
+        "video_distance_lite0": {"n": 48, "frames": 3},
         "clips": 6,
+        "hash": "5e6f7a8b",
         "evaluator": "embedded:abc",
         "drawn_by": machine,
     }
@@ -63,7 +64,8 @@ def written(tmp_path):
 
 def test_the_csv_has_every_point_in_the_order_of_the_document(written):
     head, *lines = written(document())["csv"].splitlines()
-    assert head == "method,plan,hidden,cut,full_frame_share,macs_g,rfvd4,rfvd4_sd,rfd4,psnr,ssim,front"
+    names = "video_distance_lite0,video_distance_lite0_sd,frame_distance_lite0"
+    assert head == f"method,plan,hidden,cut,full_frame_share,macs_g,{names},psnr,ssim,front"
     assert lines[0] == "original,every frame,,,0.25,0.2,0.7,0.051,0.5,20.12,0.6,yes"
     assert lines[2] == "thin,budget 4.5,8,5-15,0.25,0.0512346,1.25,0.051,0.5,20.12,0.6,"
     assert len(lines) == 3
@@ -77,7 +79,7 @@ def test_the_front_is_read_cheapest_first_and_beside_the_original(written):
     assert [row.split(" | ")[1] for row in every] == ["every frame", "interval 4", "budget 4.5"]  # best first
     assert [row.startswith("| **") for row in rows] == [False, False, True, True, False]
     assert "| 0.05 | 0.25 | 0.9 ± 0.051 |" in front[0]  # a quarter of the original's MACs
-    assert "**The front: 2 of 3 points**" in text and "48 windows of 16 frames" in text
+    assert "**The front: 2 of 3 points**" in text and "48 samples of 3 frames" in text
     assert (
         "Seed 3, a test's drawing, 6 validation clips" in text and "Drawn on a machine (cpu), fp32." in text
     )

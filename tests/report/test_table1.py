@@ -14,10 +14,11 @@ from slimvid.report.measures import read_measures
 from slimvid.report.table1 import table1, to_csv, write_table1
 
 GOLDEN = (
-    "task,teacher,method,plan,seeds,macs_g,params_m,fps,fps_network,rfd4,rfvd4,psnr,ssim,warp_error,miou_seg,"
-    "pose_error,sharpness_ratio,temporal_difference_ratio,flicker,latency_ms_p50,latency_ms_p99,activation_mb,"
+    "task,teacher,method,plan,seeds,macs_g,params_m,fps,fps_network,frame_distance_lite0,"
+    "video_distance_lite0,perceptual_st_lpips,temporal_perceptual_st_lpips,psnr,ssim,warp_error,miou_seg,"
+    "pose_error,frame_kernel_lite0,sharpness_ratio,temporal_difference_ratio,flicker,latency_ms_p50,latency_ms_p99,activation_mb,"
     "training_updates,training_samples,training_cpu_seconds,"
-    "rfvd4_floor,evaluator,data,paper_scale_macs_g,paper_scale_macs_g_as_published,paper_scale_params_m,"
+    "video_distance_lite0_floor,evaluator,protocol,data,paper_scale_macs_g,paper_scale_macs_g_as_published,paper_scale_params_m,"
     "published_macs_g,published_fps,published_fid,published_fvd,published_pe"
 )
 
@@ -103,11 +104,11 @@ def test_spread_over_seeds_stands_beside_the_mean(tmp_path):
     row = of(records(config, tmp_path), "sketch2face", "original")
     assert row["seeds"] == "3"
     assert (row["psnr"], row["psnr_std"]) == ("27.38", "1")
-    assert (row["rfd4"], row["rfd4_std"]) == ("0.11", "0.01")
+    assert (row["frame_distance_lite0"], row["frame_distance_lite0_std"]) == ("0.11", "0.01")
     assert (row["miou_seg"], row["miou_seg_std"]) == ("", "")
     names = list(row)
     assert names[names.index("macs_g") + 1] == "macs_g_std"
-    assert "rfvd4_floor_std" not in names
+    assert "video_distance_lite0_floor_std" not in names
 
 
 def test_documents_from_another_store_give_the_same_table(config, measures):
@@ -148,7 +149,11 @@ def test_a_damaged_measure_is_named(config, measures, change, message):
             {"evaluator": "official:99999999"},
             "more than one evaluator: embedded:1a2b3c4d .original., official",
         ),
-        ({"rfd4": {"n": 60, "d": 24}}, "more than one rfd4 n: 120 .original., 60 .uniform."),
+        (
+            {"frame_distance_lite0": {"n": 60, "d": 24}},
+            "more than one frame_distance_lite0 n: 120 .original., 60 .uniform.",
+        ),
+        ({"hash": "99999999"}, "more than one hash: 5e6f7a8b .original., 99999999 .uniform."),
     ],
 )
 def test_two_evaluators_do_not_share_a_task(config, measures, change, message):
@@ -172,8 +177,8 @@ def test_files_are_the_same_bytes_every_time_and_readable(config, measures, tmp_
     text = (results / "a.md").read_text()
     assert "](strips/sketch2face.png)" in text
     assert "not comparable with published FID, FVD or mIoU" in text
-    assert "RFVD-4: N=60, d=48, frames=16, floor=0.125" in text
-    assert "embedded:1a2b3c4d" in text
+    assert "Video distance: N=60, d=48, frames=3, floor=0.125" in text
+    assert "Evaluator: embedded:1a2b3c4d; protocol 5e6f7a8b." in text
     assert "Data: procedural world: face, 64x64, seed 0." in text
     assert "Latency: AMD EPYC (cpu), 1 thread, bf16, 64x64 (HxW)." in text
     lines = [line for line in text.splitlines() if line.startswith("|")]
@@ -187,7 +192,7 @@ def test_standard_networks_get_columns_only_where_they_measured(config, measures
         write_json(path, found | {"values": {**found["values"], "fid": 41.234, "kid": None, "fvd": None}})
     frame = table1(config, measures, paper_scale=fake_scale)
     names = list(frame.columns)
-    assert names[names.index("training_cpu_seconds") + 1 :][:2] == ["fid", "rfvd4_floor"]
+    assert names[names.index("training_cpu_seconds") + 1 :][:2] == ["fid", "video_distance_lite0_floor"]
     assert frame["fid"].iloc[0] == 41.23
     assert "kid" not in names
 
@@ -198,7 +203,7 @@ def test_the_best_measured_value_is_bold_and_ratios_are_to_the_original(config, 
     fast = next(line for line in text.splitlines() if line.startswith("| fast_vid2vid"))
     assert "**0.1543 (8×)**" in fast  # fewest MACs
     assert "**160 (8×)**" in fast  # most frames a second
-    assert "| **0.8**" not in fast  # its RFD-4 is the worst
+    assert "| **0.8**" not in fast  # its frame distance is the worst
     original = next(line for line in text.splitlines() if line.startswith("| original (every_frame)"))
     assert "**0.1**" in original
 

@@ -11,7 +11,7 @@ app = typer.Typer()
 
 @app.command()
 def search(task: Task, seed: Seed, config: ConfigFiles = None, log: LogFile = None) -> None:
-    """Find the Pareto front of MACs against RFVD-4 over width, dependence and interval of Shortcut blocks."""
+    """Find the front of MACs against video distance over Shortcut blocks' width, cut and interval."""
     with job(config, log) as settings:
         section(settings.tasks, task, "tasks")
         wanted = settings.search

@@ -121,6 +121,21 @@ def report(config: ConfigFiles = None, log: LogFile = None) -> None:
         write_report(settings, paths.REPORT)
 
 
+@app.command()
+def calibrate(
+    footage: Annotated[list[Path], typer.Argument(help="video files, or folders of pictures in order")],
+    out: Annotated[Path, typer.Option(help="the page; its plot is written beside it")] = paths.CALIBRATION,
+    log: LogFile = None,
+) -> None:
+    """Show what the quality columns say of graded damage to real footage: results/rulers.md."""
+    from slimvid.report.rulers import write_calibration
+    from slimvid.runtime import logging_to, set_threads
+
+    with logging_to(log):
+        set_threads(1)
+        write_calibration(footage, out)
+
+
 @cost_app.command("published")
 def cost_published(log: LogFile = None) -> None:
     """Recount every published MACs and parameter figure: results/cost/published.csv."""

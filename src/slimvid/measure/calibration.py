@@ -39,7 +39,7 @@ class Rulers:
     def floors(self) -> dict[str, float]:
         """Two random halves of the clean samples; of the perceptual distance, neighbours in time."""
         halves = {"frame_distance": self.frames, "video_distance": self.videos}
-        found = {name: half_sample_floor(x, distance=distance_per_dimension) for name, x in halves.items()}
+        found = {name: half_sample_floor(x) for name, x in halves.items()}
         return {**found, "perceptual": float(perceptual.neighbour_distances(self.clean[:RUN]).mean())}
 
     def frame_distance(self, damaged: np.ndarray) -> float:

@@ -1,9 +1,9 @@
-"""The embedded evaluator of a task: calibrated random extractors, a segmenter or a key-point finder.
+"""The embedded evaluator of a task: the maps of its two set distances, a segmenter or a key-point finder.
 
-It is trained once per task on the real *training* frames, the only ones that it opens, and judges every row
+It is fitted once per task on the real *training* frames, the only ones that it opens, and judges every row
 of that task. What real frames of another split measure by it, `slimvid.measure.real` says. `evaluator.json`
-names everything with its hash; `weights.safetensors` holds the networks. The two files' bytes depend on the
-prepared data, the settings and the torch build only.
+names everything with its hash; `weights.safetensors` holds what was fitted. The two files' bytes depend on
+the prepared data, the settings, the packaged networks and the torch build only.
 """
 
 from collections.abc import Iterator
@@ -20,11 +20,14 @@ from slimvid.data.flow import clip_flow
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.files import read_json, sha256_file, sha256_json, write_json
-from slimvid.measure import random_features as rf
 from slimvid.measure import standard
 from slimvid.measure.dilated import DilatedNet
+from slimvid.measure.distances import DISTANCES, fit_maps
 from slimvid.measure.fcn import FCN8s, fcn_segment, load_fcn
 from slimvid.measure.label_scores import picture_confusion
+from slimvid.measure.lite_features import CELL, MAX_FRAMES, STAGES, FeatureMap
+from slimvid.measure.packaged_networks import LITE0, SHIFT_TOLERANT
+from slimvid.measure.perceptual import RUN, RUNS
 from slimvid.measure.pose_error import find_points, new_finder, train_finder
 from slimvid.measure.segmenter import confusion, new_segmenter, segment, train_segmenter
 from slimvid.runtime import set_threads
@@ -33,9 +36,8 @@ from slimvid.weights import I3D_SHA256
 if TYPE_CHECKING:
     from slimvid.settings import MeasureSettings
 
-FORMAT = 2
+FORMAT = 3
 DOCUMENT, WEIGHTS = "evaluator.json", "weights.safetensors"
-CALIBRATION_FRAMES, CALIBRATION_WINDOWS = 256, 64
 TRAINING_FRAMES, TRAINING_BYTES = 512, 256 << 20  # of the segmenter and the finder; evenly spread
 
 
@@ -45,15 +47,14 @@ class Evaluator:
 
     Attributes:
         document: what evaluator.json says.
-        frame_nets, window_nets: the extractors of RFD-4 and RFVD-4.
+        maps: of both distances, by name.
         segmenter: of a task whose frames are photographs of known labels, else None.
         finder: of a task whose condition is a pose, else None.
         fcn: the papers' FCN-8s, where its weights were given and the task has Viper's classes.
     """
 
     document: dict[str, Any]
-    frame_nets: list[rf.RandomNet]
-    window_nets: list[rf.RandomNet]
+    maps: dict[str, FeatureMap]
     segmenter: DilatedNet | None
     finder: DilatedNet | None
     fcn: FCN8s | None
@@ -75,16 +76,16 @@ def train_evaluator(prepared: Path, settings: "MeasureSettings", out: Path) -> N
 
     Args:
         prepared: the task's prepared store.
-        settings: window, stride, iterations, and paths of standard weights if there are any.
+        settings: dimensions, iterations, and paths of standard weights if there are any.
         out: folder of the two files.
 
     Raises:
-        SlimvidError: clips shorter than a window, or too few samples.
+        SlimvidError: too few samples, frames that do not vary, or a network's package is not installed.
     """
     with one_thread():
         task = PreparedTask(prepared, splits=("train",), cache_mb=64)
         judge = _build(task, settings)
-        _calibrate(judge, task, settings)
+        judge.maps = fit_maps(task, settings.dimensions)
         _train_readers(judge, task, settings)
         _write(judge, out)
 
@@ -130,24 +131,6 @@ def read_evaluator(path: Path, task: PreparedTask, settings: "MeasureSettings") 
     return judge
 
 
-def sample_places(task: PreparedTask, split: str, settings: "MeasureSettings") -> dict[str, list[tuple]]:
-    """Where the samples of "rfd4" and "rfvd4" lie in a split's clips: (clip number, first frame, y, x)."""
-    lengths = [info.length for info in task.clips(split)]
-    if not lengths:
-        raise SlimvidError(
-            f"{task.root}: holds no {split} clip, because its footage was too short to hold any back; give "
-            f"the task longer footage or {split}_frames, and prepare it again"
-        )
-    height, width = task.meta.height, task.meta.width
-    windows = rf.sample_places(lengths, height, width, window=settings.window, stride=settings.window_stride)
-    if len(windows) < 4:
-        raise SlimvidError(
-            f"measure.window: the {split} clips of {task.root} (longest {max(lengths)} frames) give "
-            f"{len(windows)} windows of {settings.window} frames, 4 are needed; lower it or give longer clips"
-        )
-    return {"rfd4": rf.sample_places(lengths, height, width, window=1, stride=1), "rfvd4": windows}
-
-
 def clip_frames(task: PreparedTask, split: str, clip: str, length: int) -> np.ndarray:
     """All true frames of a clip: uint8 T x H x W x 3."""
     return np.stack([task.frame(split, clip, i) for i in range(length)])
@@ -169,26 +152,17 @@ def clip_motion(
     return np.stack([flow for flow, _ in both]), np.stack([valid for _, valid in both])
 
 
-def clip_features(
-    judge: Evaluator, frames: np.ndarray, places: dict[str, list[tuple]], number: int, window: int
-) -> dict[str, np.ndarray]:
-    """Random features of one clip's samples: "rfd4" and "rfvd4", each 4 x n x 96."""
-    extractors = {"rfd4": (judge.frame_nets, 1), "rfvd4": (judge.window_nets, window)}
-    return {
-        name: rf.extract(nets, rf.cut_samples(frames, [p for p in places[name] if p[0] == number], window=w))
-        for name, (nets, w) in extractors.items()
-    }
-
-
 def _protocol(settings: "MeasureSettings") -> dict[str, Any]:
     return {
-        "window": settings.window,
-        "window_stride": settings.window_stride,
-        "tile": rf.TILE,
-        "seeds": list(rf.SEEDS),
-        "features": rf.FEATURES,
-        "max_samples": rf.MAX_SAMPLES,
+        "dimensions": settings.dimensions,
+        "lite0_sha256": LITE0.sha256,
+        "st_lpips_sha256": SHIFT_TOLERANT.sha256,
+        "cell": CELL,
+        "stages": list(STAGES),
+        "max_frames": MAX_FRAMES,
+        "perceptual_runs": [RUNS, RUN],
         "iterations": settings.segmenter_iterations,
+        "window_stride": settings.window_stride,
         "inception_sha256": standard.INCEPTION_SHA256 if settings.inception else None,
         "i3d_sha256": I3D_SHA256 if settings.i3d else None,
         "fcn_sha256": sha256_file(settings.fcn) if settings.fcn and settings.fcn.is_file() else None,
@@ -214,8 +188,7 @@ def _build(task: PreparedTask, settings: "MeasureSettings") -> Evaluator:
     }
     return Evaluator(
         document=document,
-        frame_nets=rf.networks(2),
-        window_nets=rf.networks(3),
+        maps={name: FeatureMap(each.inputs, settings.dimensions) for name, each in DISTANCES.items()},
         segmenter=new_segmenter(classes) if pairs and classes and not meta.label_frames else None,
         finder=new_finder() if pairs and meta.condition.kind == "pose" else None,
         fcn=load_fcn(settings.fcn) if settings.fcn and _fcn_knows(task) else None,
@@ -230,26 +203,8 @@ def _fcn_knows(task: PreparedTask) -> bool:
 
 
 def _modules(judge: Evaluator) -> dict[str, Any]:
-    named = {f"rfd4.{i}": net for i, net in enumerate(judge.frame_nets)}
-    named |= {f"rfvd4.{i}": net for i, net in enumerate(judge.window_nets)}
-    named |= {"segmenter": judge.segmenter, "finder": judge.finder}
+    named = {**judge.maps, "segmenter": judge.segmenter, "finder": judge.finder}
     return {name: module.eval() for name, module in named.items() if module is not None}
-
-
-def _calibrate(judge: Evaluator, task: PreparedTask, settings: "MeasureSettings") -> None:
-    """Normalise the random extractors on tiles of the real training clips."""
-    places = sample_places(task, "train", settings)
-    jobs = (
-        ("rfd4", judge.frame_nets, 1, CALIBRATION_FRAMES),
-        ("rfvd4", judge.window_nets, settings.window, CALIBRATION_WINDOWS),
-    )
-    clips = task.clips("train")
-    for name, nets, window, limit in jobs:
-        samples = []
-        for clip, start, y, x in _spread(places[name], limit):
-            frames = [task.frame("train", clips[clip].name, start + i) for i in range(window)]
-            samples += rf.cut_samples(np.stack(frames), [(clip, 0, y, x)], window=window)
-        rf.calibrate(nets, samples)
 
 
 def _train_readers(judge: Evaluator, task: PreparedTask, settings: "MeasureSettings") -> None:
@@ -307,10 +262,6 @@ def _write(judge: Evaluator, out: Path) -> None:
         tensors |= {f"{prefix}.{name}": value for name, value in module.state_dict().items()}
     save_tensors(out / WEIGHTS, tensors)
     document = judge.document
-    document["extractors"] = {
-        "rfd4": rf.network_hash(judge.frame_nets),
-        "rfvd4": rf.network_hash(judge.window_nets),
-    }
     document["weights_sha256"] = sha256_file(out / WEIGHTS)
     write_json(out / DOCUMENT, {"id": sha256_json(document), **document})
 

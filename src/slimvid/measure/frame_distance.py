@@ -11,6 +11,7 @@ import numpy as np
 from slimvid.measure.lite_features import CHANNELS, FeatureMap
 
 SPAN = 1  # frames of a sample
+INPUTS = CHANNELS
 
 
 def frame_features(cells: np.ndarray) -> np.ndarray:
@@ -28,4 +29,4 @@ def fit_frame_map(features: np.ndarray, dimensions: int) -> FeatureMap:
     Raises:
         SlimvidError: the features do not vary.
     """
-    return FeatureMap(CHANNELS, dimensions).fit(features, [(CHANNELS, dimensions)])
+    return FeatureMap(INPUTS, dimensions).fit(features, [(INPUTS, dimensions)])

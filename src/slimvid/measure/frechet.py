@@ -1,4 +1,4 @@
-"""Fréchet distance between two sets of features: the number under FID, FVD, RFD-4 and RFVD-4.
+"""Fréchet distance between two sets of features: the number under FID, FVD, frame and video distance.
 
     d² = |m1 - m2|² + tr(S1) + tr(S2) - 2 tr((S1 S2)^½)
 
@@ -14,7 +14,7 @@ Everything is float64. The distance is biased upwards, the more so the fewer the
 *same* distribution are not 0 apart. So compare values of equal n and d only, and print the floor beside them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -81,39 +81,24 @@ def distance_per_dimension(first: np.ndarray, second: np.ndarray) -> float:
     return frechet_distance(first, second) / d
 
 
-def mean_frechet(first: np.ndarray, second: np.ndarray) -> float:
-    """Mean over K extractors of the distance divided by the dimension; inputs K x n x d and K x m x d.
-
-    This is the form of RFD-4 and RFVD-4: one random network is a noisy judge, four agree on an order.
-    """
-    distances = [frechet_distance(a, b) for a, b in zip(first, second, strict=True)]
-    return float(np.mean(distances)) / first.shape[2]
-
-
-def half_sample_floor(
-    features: np.ndarray,
-    *,
-    distance: Callable[[np.ndarray, np.ndarray], float] = mean_frechet,
-    repeats: int = 10,
-    seed: int = 0,
-) -> float:
+def half_sample_floor(features: np.ndarray, *, repeats: int = 10, seed: int = 0) -> float:
     """What the estimator says for two samples of one distribution: mean over random halvings of a real set.
 
     Each half has n // 2 samples, so the floor at the full n is somewhat lower than this.
 
     Args:
-        features: [K x] n x d, with n >= 4.
-        distance: of two halves; by default that of K x n x d features.
+        features: n x d.
+
+    Raises:
+        SlimvidError: a half has not more samples than dimensions.
     """
-    n = features.shape[-2]
-    if n < 4:
-        raise SlimvidError(f"features: {n} samples cannot be halved; give at least 4 (more or longer clips)")
+    n = len(features)
     draw = np.random.default_rng(seed)
     distances = []
     for _ in range(repeats):
         order = draw.permutation(n)
         left, right = order[: n // 2], order[n // 2 : 2 * (n // 2)]
-        distances.append(distance(features[..., left, :], features[..., right, :]))
+        distances.append(distance_per_dimension(features[left], features[right]))
     return float(np.mean(distances))
 
 
@@ -121,30 +106,38 @@ def half_sample_sd(real: np.ndarray, generated: np.ndarray, *, repeats: int = 20
     """How much the estimate moves with the samples: sd over random halves, the same half of both sets.
 
     A bootstrap interval of one Fréchet distance need not contain the estimate; this spread is honest, and a
-    little wide, because a half has half the samples. Inputs K x n x d, n >= 4.
+    little wide, because a half has half the samples. Inputs n x d.
+
+    Raises:
+        SlimvidError: a half has not more samples than dimensions.
     """
-    n = real.shape[1]
+    n = len(real)
     draw = np.random.default_rng(seed)
     halves = [draw.permutation(n)[: n // 2] for _ in range(repeats)]
-    return float(np.std([mean_frechet(real[:, half], generated[:, half]) for half in halves]))
+    return float(np.std([distance_per_dimension(real[half], generated[half]) for half in halves]))
 
 
 def frechet_replicates(
     real: np.ndarray, generated: np.ndarray, clip_of: np.ndarray, draws: Sequence[np.ndarray]
 ) -> list[float]:
-    """The mean distance on resampled clips: the same clips of both sets in each draw (the paired protocol).
+    """The distance on resampled clips: the same clips of both sets in each draw (the paired protocol).
 
     A bootstrap of one Fréchet distance is biased upwards and may not even contain the estimate. The
     *difference* of two rows on the same draws is what these are for (``resample.paired_difference``).
 
     Args:
-        real: K x n x d features of the true samples.
-        generated: K x n x d, sample by sample of the same content.
+        real: n x d features of the true samples.
+        generated: n x d, sample by sample of the same content.
         clip_of: n clip numbers, 0 .. clips - 1.
         draws: clip numbers of each replicate (``resample.clip_draws``).
+
+    Returns:
+        empty where some draw is of short clips only, and has too few samples.
     """
     picks = [np.concatenate([np.flatnonzero(clip_of == clip) for clip in draw]) for draw in draws]
-    return [mean_frechet(real[:, pick], generated[:, pick]) for pick in picks]
+    if any(len(pick) <= real.shape[1] for pick in picks):
+        return []
+    return [distance_per_dimension(real[pick], generated[pick]) for pick in picks]
 
 
 def _checked(features: np.ndarray, name: str) -> np.ndarray:

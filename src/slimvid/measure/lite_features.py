@@ -23,6 +23,7 @@ STAGES = (2, 4, 5)
 CHANNELS = sum(WIDTHS[stage] for stage in STAGES)
 COLOURS = 3  # after the channels: the cell's mean colour
 MAX_FRAMES = 1024  # more are thinned evenly, so that the cost of long footage is bounded
+STILL = 1e-9  # no deviation at all
 _BATCH = 16  # frames that go through together: half the time of one by one
 
 
@@ -39,7 +40,7 @@ def cell_features(frames: np.ndarray) -> np.ndarray:
         frames: uint8 T x H x W x 3 RGB.
 
     Returns:
-        float64 T x cells x (344 channels + 3 colours in grey levels).
+        float32 T x cells x (344 channels + 3 colours in grey levels).
 
     Raises:
         SlimvidError: the network's package is not installed.
@@ -51,7 +52,7 @@ def cell_features(frames: np.ndarray) -> np.ndarray:
         x = torch.from_numpy(batch).float().div_(255)
         maps = [*net.stages(x, STAGES), 255 * x]
         pooled = torch.cat([F.adaptive_avg_pool2d(each, cells) for each in maps], dim=1)
-        rows.append(pooled.flatten(2).transpose(1, 2).double().numpy())
+        rows.append(pooled.flatten(2).transpose(1, 2).numpy())
     return np.concatenate(rows)
 
 
@@ -76,20 +77,19 @@ class FeatureMap(nn.Module):
                 directions are orthonormal and the same everywhere.
 
         Raises:
-            SlimvidError: a block does not vary at all.
+            SlimvidError: the features do not vary at all.
         """
+        if not features.std(axis=0).max() > STILL:
+            raise SlimvidError(
+                "the real training frames are all alike: nothing to standardise distances by; prepare "
+                "the task with clips that differ"
+            )
         matrix = np.zeros(tuple(self.matrix.shape))
         row = column = 0
         for number, (inputs, dimensions) in enumerate(blocks):
             spread = features[:, row : row + inputs].std(axis=0)
-            if not spread.max() > 1e-9:
-                raise SlimvidError(
-                    "the real training frames are all alike, or never change from one to the next: nothing "
-                    "to standardise distances by; prepare the task with clips in which something moves"
-                )
-            spread = np.maximum(
-                spread, 1e-3 * spread.max()
-            )  # what never varies on real data must not explode
+            # what never varies on real data must not explode; a block that does not at all keeps its units
+            spread = np.maximum(spread, 1e-3 * spread.max()) if spread.max() > STILL else np.ones(inputs)
             directions = _directions(inputs, dimensions, seed=number) / spread[:, None]
             matrix[row : row + inputs, column : column + dimensions] = directions
             row, column = row + inputs, column + dimensions

@@ -1,7 +1,7 @@
 """How good a row's frames are: every generated test frame against the true one, by the embedded evaluator.
 
-The document says with every number what measured it. Distances of random features are called RFD-4 and
-RFVD-4; `fid`, `kid` and `fvd` are filled only where the standard networks' weights were given.
+The document says with every number what measured it, and a hash of the whole protocol: figures of two hashes
+are not comparable. `fid`, `kid` and `fvd` are filled only where the standard networks' weights were given.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,21 @@ import numpy as np
 
 from slimvid.data.store import ClipInfo, FrameArchive, PreparedTask
 from slimvid.errors import SlimvidError
-from slimvid.files import write_json
+from slimvid.files import sha256_json, write_json
+from slimvid.measure import distances, perceptual, similarity, standard, video_stats
 from slimvid.measure import evaluator as evaluators
-from slimvid.measure import similarity, standard, video_stats
+from slimvid.measure.distances import DISTANCES, FRAMES
 from slimvid.measure.evaluator import Evaluator
-from slimvid.measure.frechet import frechet_distance, frechet_replicates, half_sample_sd, mean_frechet
-from slimvid.measure.kid import kernel_distance
-from slimvid.measure.label_scores import SCORES, label_scores
+from slimvid.measure.frechet import (
+    distance_per_dimension,
+    frechet_distance,
+    frechet_replicates,
+    half_sample_sd,
+)
+from slimvid.measure.kid import kernel_distance, squared_mmd
+from slimvid.measure.label_scores import label_scores
 from slimvid.measure.pose_error import find_points, point_distances
+from slimvid.measure.quality_protocol import UNITS, judged_data, judged_samples
 from slimvid.measure.real import Real, read_real
 from slimvid.measure.resample import clip_draws, interval, mean_replicates
 from slimvid.measure.segmenter import mean_iou
@@ -27,24 +34,17 @@ from slimvid.measure.segmenter import mean_iou
 if TYPE_CHECKING:
     from slimvid.settings import MeasureSettings
 
+KERNEL_SAMPLES = 2048
 BOOTSTRAP_SEED = 0  # one for all rows: the draws must be the same clips
 _STATISTICS = ("warp_error", "sharpness_ratio", "temporal_difference_ratio", "flicker")
-CLIP_VALUES = ("psnr", "ssim", *_STATISTICS, "pose_error")  # means over clips, weighted by frames
-UNITS = {
-    "rfd4": "mean over 4 random 2-D networks of the Fréchet distance / d; lower is better",
-    "rfvd4": "mean over 4 random 3-D networks of the Fréchet distance / d; lower is better",
-    "psnr": "dB, mean over frames",
-    "ssim": "Gaussian window 11, sigma 1.5, mean over RGB",
-    "warp_error": "grey levels, RMS along the true motion (warp_error_real: the truth itself)",
-    "sharpness_ratio": "Laplacian energy over the truth's; 1 is as sharp",
-    "temporal_difference_ratio": "frame-to-frame change over the truth's; below 1 frozen, above 1 jittery",
-    "flicker": "grey levels of brightness change that the truth does not make",
-    **{f"{score}_unsup_eval": "%, as Unsupervised RecycleGAN's release counts" for score in SCORES},
-    **{f"{score}_fixed": "%, mean over the classes that occur" for score in SCORES},
-    "miou_seg": "%, in-pipeline segmenter (miou_seg_ceiling: on the true frames)",
-    "pose_error": "pixels between key-points found in generated and true frames, in-pipeline finder "
-    "(pose_error_floor: found in true frames against the truth; pose_error_height: share of the height)",
-}
+_PERCEPTUAL = ("perceptual_st_lpips", "temporal_perceptual_st_lpips")
+CLIP_VALUES = (
+    *_PERCEPTUAL,
+    "psnr",
+    "ssim",
+    *_STATISTICS,
+    "pose_error",
+)  # means over clips, weighted by frames
 
 
 def measure_quality(
@@ -90,7 +90,7 @@ class _Seen:
             the label scores, where the task has such.
         features: of all generated samples, by metric.
         real: of the true samples, in the same order. bounds: floors and ceilings, of the true frames.
-        owners: clip number of every sample of "rfd4" and "rfvd4".
+        owners: clip number of every sample of the two distances.
         skipped: frames at the start of every clip that were left out.
     """
 
@@ -115,27 +115,28 @@ def _look(
     """Read every generated clip once (once more for each standard network) and measure it."""
     infos = task.clips("test")
     lengths = clip_lengths(task, "test", skip)
-    places = evaluators.sample_places(task, "test", settings)
+    places = distances.sample_places(task, "test")
+    keep = kept({**places, **standard.sample_starts(settings, lengths)}, skip)
+    enough(keep, settings, task=task, split="test", skip=skip)
     clips: dict[str, dict[str, Any]] = {}
     readings: list[dict[str, Any]] = []
-    features: dict[str, list[np.ndarray]] = {"rfd4": [], "rfvd4": []}
+    features: dict[str, list[np.ndarray]] = {name: [] for name in places}
     for number, info in enumerate(infos):
         drawn = _read_clip(archive, task, info)
         values, reading = _clip_values(judge, task, info, drawn, skip)
         clips[info.name] = {"frames": info.length - skip, **values}
         readings.append(reading)
-        for name, value in evaluators.clip_features(judge, drawn, places, number, settings.window).items():
+        for name, value in distances.clip_features(judge.maps, drawn, places, number).items():
             features[name].append(value)
-    joined = {name: np.concatenate(value, axis=1) for name, value in features.items()}
+    joined = {name: np.concatenate(value) for name, value in features.items()}
     again = lambda: (_read_clip(archive, task, info) for info in infos)  # noqa: E731
     joined |= standard.clip_features(settings, again, lengths)
-    keep = kept({**places, **standard.sample_starts(settings, lengths)}, skip)
     return _Seen(
         clips=clips,
         confusions=[r["confusion"] for r in readings if r.get("confusion") is not None],
         label_confusions=[r["label_confusion"] for r in readings if r.get("label_confusion") is not None],
-        features={name: value[..., keep[name], :] for name, value in joined.items()},
-        real={name: real.features[name][..., keep[name], :] for name in joined},
+        features={name: value[keep[name]] for name, value in joined.items()},
+        real={name: real.features[name][keep[name]] for name in joined},
         bounds=real.values,
         owners={name: np.array([place[0] for place in places[name]])[keep[name]] for name in features},
         skipped=skip,
@@ -158,19 +159,24 @@ def clip_lengths(task: PreparedTask, split: str, skip: int) -> list[int]:
 
 
 def kept(samples: dict[str, list[tuple]], skip: int) -> dict[str, np.ndarray]:
-    """Which samples, (clip, first frame, ...), begin at or after frame ``skip``: a mask per metric.
+    """Which samples, (clip, first frame, ...), begin at or after frame ``skip``: a mask per metric."""
+    return {name: np.array([sample[1] >= skip for sample in each], bool) for name, each in samples.items()}
+
+
+def enough(
+    keep: dict[str, np.ndarray], settings: "MeasureSettings", *, task: PreparedTask, split: str, skip: int
+) -> None:
+    """Refuse to measure with too few samples of a metric, before anything is drawn or looked at.
 
     Raises:
-        SlimvidError: fewer than 4 are left of a metric.
+        SlimvidError: names the metric and what it takes.
     """
-    keep = {name: np.array([sample[1] >= skip for sample in each]) for name, each in samples.items()}
-    for name, mask in keep.items():
-        if mask.sum() < 4:
-            raise SlimvidError(
-                f"measure.window: {mask.sum()} samples of {name} are left after {skip} given frames; 4 are "
-                "needed: lower window or window_stride, or prepare longer clips"
-            )
-    return keep
+    where = f"{task.root}, split {split}" + (f" after {skip} given frames" if skip else "")
+    counts = {name: int(mask.sum()) for name, mask in keep.items()}
+    distances.check_enough({n: counts[n] for n in DISTANCES}, settings.dimensions, where=where)
+    for name, count in counts.items():
+        if count < 4:
+            raise SlimvidError(f"{where}: {count} samples of {name}, it takes 4; prepare longer clips")
 
 
 def _read_clip(archive: FrameArchive, task: PreparedTask, info: ClipInfo) -> np.ndarray:
@@ -205,6 +211,7 @@ def _clip_values(
     reading = evaluators.read_clip(judge, task, "test", info.name, drawn, first=skip)
     matrix = reading["confusion"]
     values = {
+        **_perceptual(drawn, truth),
         **likeness(drawn, truth),
         "warp_error": video_stats.warping_error(drawn, flow, valid),
         "sharpness_ratio": video_stats.sharpness_ratio(drawn, truth),
@@ -214,6 +221,13 @@ def _clip_values(
         "pose_error": _pose_error(judge, reading, truth),
     }
     return values, reading
+
+
+def _perceptual(drawn: np.ndarray, truth: np.ndarray) -> dict[str, float | None]:
+    """Means of a clip's perceptual distances; no temporal one of a single frame."""
+    each = perceptual.compare(drawn, truth)
+    means = (float(values.mean()) if values.size else None for values in each)
+    return dict(zip(_PERCEPTUAL, means, strict=True))
 
 
 def likeness(drawn: np.ndarray, truth: np.ndarray) -> dict[str, float]:
@@ -246,9 +260,11 @@ def _summary(
     replicates: dict[str, list[float]] = {}
     for name, owner in seen.owners.items():
         real, drawn = seen.real[name], seen.features[name]
-        values[name] = mean_frechet(real, drawn)
-        if all(np.isin(owner, draw).sum() >= 2 for draw in draws):  # short clips have no windows
-            replicates[name] = frechet_replicates(real, drawn, owner, draws)
+        values[name] = distance_per_dimension(real, drawn)
+        replicates[name] = frechet_replicates(real, drawn, owner, draws)
+    values["frame_kernel_lite0"] = frame_kernel(
+        seen.real[FRAMES], seen.features[FRAMES], paired="test" in task.meta.aligned
+    )
     for name in CLIP_VALUES:
         values[name], replicates[name] = _clip_mean(seen, name, draws)
     values["miou_seg"] = mean_iou(sum(seen.confusions)) if seen.confusions else None
@@ -262,6 +278,12 @@ def _summary(
     error = values["pose_error"]
     values["pose_error_height"] = None if error is None else error / task.meta.height
     return {**values, **seen.bounds, **_standard_values(seen)}, replicates
+
+
+def frame_kernel(real: np.ndarray, drawn: np.ndarray, *, paired: bool) -> float:
+    """The kernel form of the frame distance, of at most 2048 samples, evenly spread; inputs n x d."""
+    chosen = np.linspace(0, len(real) - 1, min(len(real), KERNEL_SAMPLES)).round().astype(int)
+    return squared_mmd(real[chosen], drawn[chosen], paired=paired)
 
 
 def _clip_mean(seen: _Seen, name: str, draws: list[np.ndarray]) -> tuple[float | None, list[float]]:
@@ -322,7 +344,7 @@ def _protocol(
     judge: Evaluator, task: PreparedTask, seen: _Seen, settings: "MeasureSettings"
 ) -> dict[str, Any]:
     made, meta = judge.document, task.meta
-    count = {name: int(value.shape[-2]) for name, value in seen.features.items()}
+    count = {name: len(value) for name, value in seen.features.items()}
     protocol = {
         **judged_data(judge, task),
         "split": "test",
@@ -330,7 +352,7 @@ def _protocol(
         "frames": sum(clip["frames"] for clip in seen.clips.values()),
         "skipped_first_frames": seen.skipped,
         "paired": "test" in meta.aligned,
-        **judged_samples(judge, count, settings),
+        **judged_samples(judge, count),
         "floor": "two random halves of all real samples, so at n / 2; ceilings are of all real test frames",
         "iterations": made["protocol"]["iterations"],
         "units": UNITS,
@@ -345,32 +367,9 @@ def _protocol(
         resize = "torch bilinear 299, no antialias (pytorch-fid)"
         protocol["fid"] = {**_official(made["protocol"]["inception_sha256"], seen, "fid"), "resize": resize}
     if settings.i3d:
-        preset = {"preset": "fvd-sgv", "frames": standard.I3D_FRAMES}
+        preset = {"preset": "fvd-sgv", "frames": standard.I3D_FRAMES, "stride": settings.window_stride}
         protocol["fvd"] = {**_official(made["protocol"]["i3d_sha256"], seen, "fvd"), **preset}
-    return protocol
-
-
-def judged_data(judge: Evaluator, task: PreparedTask) -> dict[str, Any]:
-    """What a protocol says of the judge and the frames that it knows."""
-    return {
-        "evaluator": judge.identity,
-        "data": task.meta.source,
-        "data_sha256": judge.document["data"],
-        "height": task.meta.height,
-        "width": task.meta.width,
-    }
-
-
-def judged_samples(judge: Evaluator, count: dict[str, int], settings: "MeasureSettings") -> dict[str, Any]:
-    """What a protocol says of the samples of RFD-4 and RFVD-4, of which there are ``count``."""
-    made, extractors = judge.document["protocol"], judge.document["extractors"]
-    random = {"d": made["features"], "networks": len(made["seeds"])}
-    return {
-        "rfd4": {"extractor": extractors["rfd4"], "n": count["rfd4"], **random, "frames": 1},
-        "rfvd4": {"extractor": extractors["rfvd4"], "n": count["rfvd4"], **random, "frames": settings.window},
-        "window_stride": settings.window_stride,
-        "tile": made["tile"],
-    }
+    return {"hash": sha256_json(protocol)[:8], **protocol}
 
 
 def _official(sha256: str, seen: _Seen, name: str) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from slimvid.artifact import read_tensors, save_tensors
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.files import read_json, sha256_file, write_json
+from slimvid.measure import distances, perceptual, standard
 from slimvid.measure import evaluator as evaluators
-from slimvid.measure import standard
 from slimvid.measure.evaluator import Evaluator
 from slimvid.measure.frechet import half_sample_floor
 from slimvid.measure.label_scores import label_scores
@@ -27,7 +27,7 @@ from slimvid.measure.video_stats import warping_error
 if TYPE_CHECKING:
     from slimvid.settings import MeasureSettings
 
-FORMAT = 1
+FORMAT = 2
 DOCUMENT, FEATURES = "real.json", "real.safetensors"
 
 
@@ -36,8 +36,8 @@ class Real:
     """What the real frames of a split measure.
 
     Attributes:
-        features: of the samples, by metric: "rfd4", "rfvd4" (4 x n x 96) and, where their weights were given,
-            "fid" (n x 2048) and "fvd" (n x 400).
+        features: of the samples, by metric: both distances (n x dimensions) and, where their weights were
+            given, "fid" (n x 2048) and "fvd" (n x 400).
         values: floors and ceilings by the name of their column; None where the task has no such measure.
     """
 
@@ -54,8 +54,8 @@ def measure_real(prepared: Path, evaluator: Path, settings: "MeasureSettings") -
         settings: as the evaluator was trained with.
 
     Raises:
-        SlimvidError: the evaluator belongs to other data, clips are shorter than a window, too few samples,
-            or standard weights of another hash.
+        SlimvidError: the evaluator belongs to other data, too few samples, frames that are too small, or
+            standard weights of another hash.
     """
     with evaluators.one_thread():
         task = PreparedTask(prepared, splits=("test",), cache_mb=64)
@@ -68,7 +68,7 @@ def measure_real(prepared: Path, evaluator: Path, settings: "MeasureSettings") -
         "task": task.meta.task,
         "split": "test",
         "evaluator": judge.document["id"],
-        "samples": {name: int(value.shape[-2]) for name, value in real.features.items()},
+        "samples": {name: len(value) for name, value in real.features.items()},
         "values": real.values,
         "features_sha256": sha256_file(evaluator / FEATURES),
     }
@@ -95,24 +95,29 @@ def read_real(folder: Path, judge: Evaluator) -> Real:
 
 def look(judge: Evaluator, task: PreparedTask, split: str, settings: "MeasureSettings") -> Real:
     """Measure a split's real frames clip by clip; each is read once (once more for each standard network)."""
-    places = evaluators.sample_places(task, split, settings)
-    features: dict[str, list[np.ndarray]] = {"rfd4": [], "rfvd4": []}
+    places = distances.sample_places(task, split)
+    counts = {name: len(each) for name, each in places.items()}
+    distances.check_enough(counts, settings.dimensions, where=f"{task.root}, split {split}")
+    features: dict[str, list[np.ndarray]] = {name: [] for name in places}
     readings: list[dict[str, Any]] = []
     infos = task.clips(split)
     for number, info in enumerate(infos):
         frames = evaluators.clip_frames(task, split, info.name, info.length)
-        for key, value in evaluators.clip_features(judge, frames, places, number, settings.window).items():
+        for key, value in distances.clip_features(judge.maps, frames, places, number).items():
             features[key].append(value)
         reading = evaluators.read_clip(judge, task, split, info.name, frames)
         reading["warp"] = warping_error(frames, *evaluators.clip_motion(task, split, info.name, frames))
+        reading["late"] = perceptual.neighbour_distances(frames)
         readings.append(reading)
-    joined = {key: np.concatenate(value, axis=1) for key, value in features.items()}
+    joined = {key: np.concatenate(value) for key, value in features.items()}
     floors = {f"{key}_floor": half_sample_floor(value) for key, value in joined.items()}
     again = lambda: (evaluators.clip_frames(task, split, i.name, i.length) for i in infos)  # noqa: E731
     joined |= standard.clip_features(settings, again, [info.length for info in infos])
     warps = [r["warp"] for r in readings if r["warp"] is not None]
+    late = np.concatenate([r["late"] for r in readings])
     values = {
         **floors,
+        "perceptual_st_lpips_floor": float(late.mean()) if late.size else None,
         "warp_error_real": float(np.mean(warps)) if warps else None,
         "miou_seg_ceiling": _ceiling(readings),
         **_label_ceilings(task, readings),

@@ -3,7 +3,7 @@
 Shortcut-V2V sets width, teacher dependence and interval by hand; its limitations leave the choice to NAS.
 Here rows of the config are the widths and cuts, trained once each; a trained block walks by any plan, so
 intervals and budgets cost no training. Every point is a row under a plan: true MACs, the mean per output
-frame with the full frames that its streams really drew, against RFVD-4.
+frame with the full frames that its streams really drew, against the video distance.
 
 The front is a choice, so it is made on the validation clips. The test split is not opened: settings that are
 taken here become rows of a table, and there they are reported.
@@ -24,13 +24,16 @@ import numpy as np
 
 from slimvid.data.store import ClipInfo, PreparedTask
 from slimvid.errors import SlimvidError
-from slimvid.files import write_json
+from slimvid.files import sha256_json, write_json
 from slimvid.infer.translator import Translator, load
+from slimvid.measure import distances
 from slimvid.measure import evaluator as evaluators
 from slimvid.measure.cost import GIGA, shortcut_cost, translator_cost
+from slimvid.measure.distances import FRAMES, VIDEO
 from slimvid.measure.evaluator import Evaluator
-from slimvid.measure.frechet import half_sample_sd, mean_frechet
-from slimvid.measure.quality import UNITS, clip_lengths, judged_data, judged_samples, kept, likeness
+from slimvid.measure.frechet import distance_per_dimension, half_sample_sd
+from slimvid.measure.quality import clip_lengths, enough, kept, likeness
+from slimvid.measure.quality_protocol import UNITS, judged_data, judged_samples
 from slimvid.runtime import Progress
 from slimvid.settings import PlanSettings
 
@@ -38,12 +41,13 @@ if TYPE_CHECKING:
     from slimvid.settings import MeasureSettings, SearchSettings
 
 SPLIT = "val"
-METRICS = ("rfd4", "rfvd4")
+METRICS = (FRAMES, VIDEO)
+SPREAD = f"{VIDEO}_sd"
 PROTOCOL = {
     "macs_g": "true MACs, mean per output frame of these clips with the full frames really drawn, 1e9",
     "full_frame_share": "of the frames that a network drew: those that the whole network drew",
-    "front": "no other point costs at most as much and is better in RFVD-4, or is as good and costs less",
-    "half_sample_sd": "how much RFVD-4 moves with the samples: over random halves, so a little wide",
+    "front": "no other point costs at most as much and has less video distance, or costs less for as much",
+    "half_sample_sd": "how much video distance moves with the samples: over random halves, so a little wide",
     **{name: UNITS[name] for name in (*METRICS, "psnr", "ssim")},
 }
 
@@ -62,7 +66,6 @@ class Trial:
     task: PreparedTask
     split: str
     judge: Evaluator
-    settings: "MeasureSettings"
     places: dict[str, list[tuple]]
     keep: dict[str, np.ndarray]
     lengths: list[int]
@@ -77,7 +80,7 @@ class Point:
     Attributes:
         row: of the config. translator: with the plan.
         full: frames that the whole network drew; drawn: that it or the block drew.
-        features: of the clips' samples, by metric, each 4 x n x 96. similar: PSNR and SSIM of each clip.
+        features: of the clips' samples, by metric, each n x dimensions. similar: PSNR and SSIM of each clip.
     """
 
     row: str
@@ -170,15 +173,16 @@ def open_trial(
         SlimvidError: the evaluator belongs to other data or settings, or too few samples are left.
     """
     task = PreparedTask(prepared, splits=(split,), cache_mb=64)
-    places = evaluators.sample_places(task, split, settings)
+    places = distances.sample_places(task, split)
+    keep, lengths = kept(places, skip), clip_lengths(task, split, skip)
+    enough(keep, settings, task=task, split=split, skip=skip)
     return Trial(
         task=task,
         split=split,
         judge=evaluators.read_evaluator(evaluator, task, settings),
-        settings=settings,
         places=places,
-        keep=kept(places, skip),
-        lengths=clip_lengths(task, split, skip),
+        keep=keep,
+        lengths=lengths,
         skip=skip,
     )
 
@@ -229,18 +233,18 @@ def _judge(trial: Trial, number: int, point: Point, frames: np.ndarray, truth: n
 def _features(trial: Trial, number: int, frames: np.ndarray) -> dict[str, np.ndarray]:
     """Of a clip's samples, true or drawn; with one thread, as in every measure."""
     with evaluators.one_thread():
-        return evaluators.clip_features(trial.judge, frames, trial.places, number, trial.settings.window)
+        return distances.clip_features(trial.judge.maps, frames, trial.places, number)
 
 
 def values(trial: Trial, point: Point) -> dict[str, float | None]:
     """The figures of a point that has walked all clips: cost, share of full frames, quality.
 
-    RFD-4, RFVD-4, PSNR and SSIM are taken as those of ``quality.json`` are, ``rfvd4_sd`` is its
-    half-sample spread. PSNR and SSIM are None where the task has no true frame for a condition.
+    The distances, PSNR and SSIM are taken as those of ``quality.json`` are, ``video_distance_lite0_sd`` is
+    its half-sample spread. PSNR and SSIM are None where the task has no true frame for a condition.
     """
     true = {name: [trial.real[n][name] for n in range(len(trial.lengths))] for name in METRICS}
-    real = {name: np.concatenate(true[name], axis=1)[..., trial.keep[name], :] for name in METRICS}
-    drawn = {name: np.concatenate(point.features[name], axis=1)[..., trial.keep[name], :] for name in METRICS}
+    real = {name: np.concatenate(true[name])[trial.keep[name]] for name in METRICS}
+    drawn = {name: np.concatenate(point.features[name])[trial.keep[name]] for name in METRICS}
     weights = [length - trial.skip for length in trial.lengths]
     similar = {
         name: float(np.average([clip[name] for clip in point.similar], weights=weights))
@@ -251,8 +255,8 @@ def values(trial: Trial, point: Point) -> dict[str, float | None]:
     return {
         "macs_g": macs(trial, point) / GIGA,
         "full_frame_share": point.full / point.drawn,
-        **{name: mean_frechet(real[name], drawn[name]) for name in METRICS},
-        "rfvd4_sd": half_sample_sd(real["rfvd4"], drawn["rfvd4"]),
+        **{name: distance_per_dimension(real[name], drawn[name]) for name in METRICS},
+        SPREAD: half_sample_sd(real[VIDEO], drawn[VIDEO]),
         **similar,
     }
 
@@ -296,7 +300,7 @@ def pareto_front(points: Iterable[tuple[float, float]]) -> list[bool]:
 
 def _document(trial: Trial, points: list[Point]) -> dict[str, Any]:
     found = [values(trial, point) for point in points]
-    front = pareto_front((each["macs_g"], each["rfvd4"]) for each in found)
+    front = pareto_front((each["macs_g"], each[VIDEO]) for each in found)
     original = points[0].translator
     return {
         "task": trial.task.meta.task,
@@ -310,8 +314,8 @@ def _document(trial: Trial, points: list[Point]) -> dict[str, Any]:
                     **point.translator.plan.model_dump(exclude_defaults=True),
                 },
                 "block": _block(point.translator.source.spec),
-                "values": {name: value for name, value in each.items() if name != "rfvd4_sd"},
-                "uncertainty": {"half_sample_sd": {"rfvd4": each["rfvd4_sd"]}},
+                "values": {name: value for name, value in each.items() if name != SPREAD},
+                "uncertainty": {"half_sample_sd": {VIDEO: each[SPREAD]}},
                 "front": best,
             }
             for point, each, best in zip(points, found, front, strict=True)
@@ -329,14 +333,15 @@ def _block(spec: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _protocol(trial: Trial, points: list[Point]) -> dict[str, Any]:
     count = {name: int(trial.keep[name].sum()) for name in METRICS}
-    return {
+    protocol = {
         **judged_data(trial.judge, trial.task),
         "split": trial.split,
         "clips": len(trial.lengths),
         "frames": sum(trial.lengths) - trial.skip * len(trial.lengths),
         "skipped_first_frames": trial.skip,
         "paired": trial.split in trial.task.meta.aligned,
-        **judged_samples(trial.judge, count, trial.settings),
+        **judged_samples(trial.judge, count),
         "drawn_by": points[0].translator.runtime.describe(),
         "definitions": PROTOCOL,
     }
+    return {"hash": sha256_json(protocol)[:8], **protocol}

@@ -13,7 +13,7 @@ car) set the scale and small ones vanish.
 import numpy as np
 
 from slimvid.errors import SlimvidError
-from slimvid.measure.lite_features import CHANNELS, COLOURS, FeatureMap
+from slimvid.measure.lite_features import CHANNELS, COLOURS, STILL, FeatureMap
 
 SPAN = 3  # frames of a sample
 LEAST = 3 * COLOURS + 3  # dimensions: the colours are not projected
@@ -22,6 +22,7 @@ INPUTS = 3 * (CHANNELS + COLOURS)
 
 def video_features(cells: np.ndarray) -> np.ndarray:
     """T x cells x (344 + 3) -> T - 2 x cells x 1041, of frames t, t + 1 and t + 2 together."""
+    cells = cells.astype(np.float64)
     first = np.sqrt(np.abs(np.diff(cells, axis=0)))[:-1]
     second = np.sqrt(np.abs(np.diff(cells, n=2, axis=0)) / 2)
     parts = (cells[1:-1], first, second)
@@ -38,10 +39,15 @@ def fit_video_map(features: np.ndarray, dimensions: int) -> FeatureMap:
             three parts.
 
     Raises:
-        SlimvidError: too few dimensions, or features that do not vary.
+        SlimvidError: too few dimensions, or frames that never change.
     """
     if dimensions < LEAST:
         raise SlimvidError(f"measure.dimensions: {dimensions}; the video distance needs at least {LEAST}")
+    if not features[:, CHANNELS : 2 * CHANNELS].max() > STILL:
+        raise SlimvidError(
+            "the real training frames never change from one to the next: there is no video to measure by; "
+            "prepare the task with clips in which something moves"
+        )
     projected = [len(part) for part in np.array_split(np.arange(dimensions - 3 * COLOURS), 3)]
     blocks = [*((CHANNELS, part) for part in projected), *[(COLOURS, COLOURS)] * 3]
     return FeatureMap(INPUTS, dimensions).fit(features, blocks)

@@ -41,13 +41,18 @@ MEASURED = (
     Column(name="params_m", label="Params (M)", family="cost", digits=6),
     Column(name="fps", label="FPS", family="latency", better="higher"),
     Column(name="fps_network", label="FPS, network", family="latency", better="higher"),
-    Column(name="rfd4", label="RFD-4 (random features)", family="quality"),
-    Column(name="rfvd4", label="RFVD-4 (random features)", family="quality"),
+    Column(name="frame_distance_lite0", label="Frame distance (EfficientNet-Lite0)", family="quality"),
+    Column(name="video_distance_lite0", label="Video distance (EfficientNet-Lite0)", family="quality"),
+    Column(name="perceptual_st_lpips", label="Perceptual distance (ST-LPIPS)", family="quality"),
+    Column(
+        name="temporal_perceptual_st_lpips", label="Temporal perceptual distance (ST-LPIPS)", family="quality"
+    ),
     Column(name="psnr", label="PSNR (dB)", family="quality", better="higher"),
     Column(name="ssim", label="SSIM", family="quality", better="higher"),
     Column(name="warp_error", label="Warping error (grey levels)", family="quality"),
     Column(name="miou_seg", label="mIoU-seg % (in-pipeline segmenter)", family="quality", better="higher"),
     Column(name="pose_error", label="Pose error (px, in-pipeline key-points)", family="quality"),
+    Column(name="frame_kernel_lite0", label="Frame MMD² (EfficientNet-Lite0)", family="quality", main=False),
     Column(name="sharpness_ratio", label="Sharpness ratio", family="quality", better=None, main=False),
     Column(
         name="temporal_difference_ratio",

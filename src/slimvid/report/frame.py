@@ -46,6 +46,7 @@ def measured_record(config: Config, row: Row, names: Iterable[str]) -> dict[str,
         "plan": c.plan_label(config.plan_of(row.task, row.method)),
         "seeds": str(row.seeds),
         "evaluator": row.protocol("quality", "evaluator", ""),
+        "protocol": row.protocol("quality", "hash", ""),
         "data": row.protocol("quality", "data") or source_of(config.tasks[row.task]),
     }
     for name in names:

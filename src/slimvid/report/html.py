@@ -18,7 +18,11 @@ from slimvid.report.tradeoff import write_tradeoff
 if TYPE_CHECKING:
     import pandas
 
-PLOTS = (("macs_g", "rfvd4"), ("fps", "rfvd4"), ("macs_g", "psnr"))
+PLOTS = (
+    ("macs_g", "video_distance_lite0"),
+    ("fps", "video_distance_lite0"),
+    ("macs_g", "perceptual_st_lpips"),
+)
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 78rem; margin: 2rem auto; padding: 0 1rem; }

@@ -130,7 +130,7 @@ def _check_comparable(task: str, of_task: list[Row]) -> None:
 
 def comparability(protocol: Mapping[str, Any]) -> dict[str, str]:
     """What must agree between rows that share a column: evaluators, sample counts, feature sizes."""
-    found = {"evaluator": str(protocol["evaluator"])} if "evaluator" in protocol else {}
+    found = {name: str(protocol[name]) for name in ("evaluator", "hash") if name in protocol}
     for metric, entry in protocol.items():
         if isinstance(entry, dict):
             found |= {f"{metric} {key}": str(entry[key]) for key in COMPARED if key in entry}

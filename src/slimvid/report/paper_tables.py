@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 IDENTIFIERS = ("task", "teacher", "row", *c.IDENTIFIERS[2:])
 PAPER_SCALE = (*c.PAPER_SCALE, "paper_scale_params_m_as_published")
 AS_PUBLISHED = tuple(name for name in PAPER_SCALE if name.endswith("as_published"))
-PLOT = ("macs_g", "rfvd4")  # of a figure: true cost, and what stands in for FVD
+PLOT = ("macs_g", "video_distance_lite0")  # of a figure: true cost, and what stands in for FVD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +80,15 @@ def paper_table(
         for row in left.values():
             identity = {"task": task, "teacher": teacher, "row": row.label, "method": row.method}
             records.append(identity | _cells(row))
-    text = [*IDENTIFIERS, "evaluator", "data", *AS_PUBLISHED, *(col.name for col in table.published)]
-    names = [*IDENTIFIERS, *figures, "evaluator", "data", *PAPER_SCALE]
+    text = [
+        *IDENTIFIERS,
+        "evaluator",
+        "protocol",
+        "data",
+        *AS_PUBLISHED,
+        *(col.name for col in table.published),
+    ]
+    names = [*IDENTIFIERS, *figures, "evaluator", "protocol", "data", *PAPER_SCALE]
     return to_frame(records, [*names, *(col.name for col in table.published)], text=text)
 
 

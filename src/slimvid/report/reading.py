@@ -225,7 +225,7 @@ def _budget_notes(of_task: list[Row], unequal: str | None) -> list[str]:
 
 
 def _evaluator_note(own: "pandas.DataFrame", row: Row) -> str:
-    evaluator = own["evaluator"].iloc[0] or "not named"
+    evaluator, protocol = (own[name].iloc[0] or "not named" for name in ("evaluator", "protocol"))
     counts = []
     for column in (*c.MEASURED, *c.STANDARD):
         entry = row.protocol("quality", column.name)
@@ -238,7 +238,7 @@ def _evaluator_note(own: "pandas.DataFrame", row: Row) -> str:
     meaning = f" The floor is taken between {floor}." if floor else ""
     return (
         "Quality is computed with an embedded evaluator; not comparable with published FID, FVD or mIoU."
-        f"{measured_on}{meaning} Evaluator: {evaluator}."
+        f"{measured_on}{meaning} Evaluator: {evaluator}; protocol {protocol}."
     )
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
-COLUMNS = ("macs_g", "rfvd4", "rfd4", "psnr", "ssim")
+LOSS, SPREAD = "video_distance_lite0", "video_distance_lite0_sd"
+COLUMNS = ("macs_g", LOSS, "frame_distance_lite0", "psnr", "ssim")
 BY_NAME = {column.name: column for column in MEASURED}
 SIZE = (7.6, 4.6)  # inches
 MARKERS = "osD^vPX*<>"
@@ -47,7 +48,7 @@ def points(document: Mapping[str, Any]) -> "pandas.DataFrame":
     for point in document["points"]:
         values, block = point["values"], point["block"] or {}
         figures = {name: values[name] for name in COLUMNS if values[name] is not None}
-        sd = point["uncertainty"]["half_sample_sd"]["rfvd4"]
+        sd = point["uncertainty"]["half_sample_sd"][LOSS]
         records.append(
             {
                 "method": point["method"],
@@ -56,11 +57,11 @@ def points(document: Mapping[str, Any]) -> "pandas.DataFrame":
                 "cut": f"{block['encoder']}-{block['decoder']}" if block else "",
                 "full_frame_share": significant(values["full_frame_share"], 4),
                 **{name: significant(value, BY_NAME[name].digits) for name, value in figures.items()},
-                "rfvd4_sd": significant(sd, STD_DIGITS),
+                SPREAD: significant(sd, STD_DIGITS),
                 "front": "yes" if point["front"] else "",
             }
         )
-    names = ("method", "plan", "hidden", "cut", "full_frame_share", "macs_g", "rfvd4", "rfvd4_sd")
+    names = ("method", "plan", "hidden", "cut", "full_frame_share", "macs_g", LOSS, SPREAD)
     return pandas.DataFrame(records, columns=[*names, *COLUMNS[2:], "front"])
 
 
@@ -74,18 +75,18 @@ def plan_words(plan: Mapping[str, Any]) -> str:
 
 def reading(document: Mapping[str, Any], frame: "pandas.DataFrame", svg: Path) -> str:
     """The front, cheapest first, then all points, as Markdown."""
-    best = frame[frame["front"] == "yes"].sort_values(["macs_g", "rfvd4"], kind="stable")
-    others = frame.sort_values(["rfvd4", "macs_g"], kind="stable")
+    best = frame[frame["front"] == "yes"].sort_values(["macs_g", LOSS], kind="stable")
+    others = frame.sort_values([LOSS, "macs_g"], kind="stable")
     protocol = document["protocol"]
-    windows, frames = (protocol["rfvd4"][key] for key in ("n", "frames"))
+    samples, frames = (protocol[LOSS][key] for key in ("n", "frames"))
     lines = [
         f"# {document['task']}: width, dependence and interval of a Shortcut block",
         "",
         f"Seed {document['seed']}, {protocol['data']}, {protocol['clips']} validation clips, to choose by:",
         "no table reports them, and what is chosen here is a row of a table on test clips. A point is a row",
-        "under a plan; it is on the front if no other one costs at most as much and has a lower RFVD-4.",
+        "under a plan; it is on the front if no other one costs at most as much and is nearer to the truth.",
         "GMACs are true multiply-accumulates, mean per output frame, with the full frames really drawn.",
-        f"RFVD-4 is a distance of random features on {windows} windows of {frames} frames, not FVD; behind ±",
+        f"Video distance is of EfficientNet-Lite0 on {samples} samples of {frames} frames, not FVD; behind ±",
         "stands how much each moves with the samples (all points share them: differences move less).",
         "",
         f"![all points and the front]({svg.name})",
@@ -94,11 +95,11 @@ def reading(document: Mapping[str, Any], frame: "pandas.DataFrame", svg: Path) -
         "",
         *_grid(best, frame),
         "",
-        "**All points, best RFVD-4 first** (the front is bold)",
+        "**All points, best video distance first** (the front is bold)",
         "",
         *_grid(others, frame),
         "",
-        f"- Evaluator: {protocol['evaluator']}.",
+        f"- Evaluator: {protocol['evaluator']}; protocol {protocol['hash']}.",
         f"- Drawn on {protocol['drawn_by']['device_name']} ({protocol['drawn_by']['device']}), "
         f"{protocol['drawn_by']['precision']}.",
     ]
@@ -122,7 +123,7 @@ def _grid(rows: "pandas.DataFrame", every: "pandas.DataFrame") -> list[str]:
             f"{row['full_frame_share']:.2f}",
             plain(significant(row["macs_g"], 4)),
             share,
-            f"{plain(row['rfvd4'])} ± {plain(row['rfvd4_sd'])}",
+            f"{plain(row[LOSS])} ± {plain(row[SPREAD])}",
             *(plain(row[name]) for name in COLUMNS[2:]),
         ]
         lines.append("| " + " | ".join(cells) + " |")
@@ -130,7 +131,7 @@ def _grid(rows: "pandas.DataFrame", every: "pandas.DataFrame") -> list[str]:
 
 
 def plot(frame: "pandas.DataFrame", task: str, out: Path) -> None:
-    """RFVD-4 against true MACs: a colour a row, the front a line through large markers.
+    """Video distance against true MACs: a colour a row, the front a line through large markers.
 
     The trade-off plot of tables names every point in its legend; here are too many, so the legend names the
     rows, and a point's plan is written at it on the front alone.
@@ -148,7 +149,7 @@ def plot(frame: "pandas.DataFrame", task: str, out: Path) -> None:
         _draw_points(axes, frame)
         axes.set_title(task, fontsize=10)
         axes.set_xlabel(BY_NAME["macs_g"].heading)
-        axes.set_ylabel(BY_NAME["rfvd4"].heading)
+        axes.set_ylabel(BY_NAME[LOSS].heading)
         axes.grid(visible=True, linewidth=0.4, alpha=0.5)
         axes.set_axisbelow(True)
         figure.legend(loc="outside right upper", fontsize=8, frameon=False)
@@ -160,15 +161,15 @@ def _draw_points(axes: "Axes", frame: "pandas.DataFrame") -> None:
     for k, (method, rows) in enumerate(frame.groupby("method", sort=False)):
         style = {"linestyle": "", "marker": MARKERS[k % len(MARKERS)], "color": f"C{k % 10}"}
         beaten, best = rows[rows["front"] == ""], rows[rows["front"] == "yes"]
-        axes.plot(beaten["macs_g"], beaten["rfvd4"], markersize=OFF_FRONT, alpha=0.45, **style)
-        bars = {"yerr": best["rfvd4_sd"], "capsize": 3}
-        axes.errorbar(best["macs_g"], best["rfvd4"], markersize=ON_FRONT, **bars, **style)
+        axes.plot(beaten["macs_g"], beaten[LOSS], markersize=OFF_FRONT, alpha=0.45, **style)
+        bars = {"yerr": best[SPREAD], "capsize": 3}
+        axes.errorbar(best["macs_g"], best[LOSS], markersize=ON_FRONT, **bars, **style)
         axes.plot([], [], label=method, **style)
         for _, row in best.iterrows():
             place = {"xytext": (6, 6), "textcoords": "offset points", "fontsize": 7}
-            axes.annotate(row["plan"], (row["macs_g"], row["rfvd4"]), **place)
+            axes.annotate(row["plan"], (row["macs_g"], row[LOSS]), **place)
 
 
 def _draw_front(axes: "Axes", frame: "pandas.DataFrame") -> None:
-    best = frame[frame["front"] == "yes"].sort_values(["macs_g", "rfvd4"], kind="stable")
-    axes.plot(best["macs_g"], best["rfvd4"], color="0.5", linewidth=1, drawstyle="steps-post", label="front")
+    best = frame[frame["front"] == "yes"].sort_values(["macs_g", LOSS], kind="stable")
+    axes.plot(best["macs_g"], best[LOSS], color="0.5", linewidth=1, drawstyle="steps-post", label="front")

@@ -62,8 +62,8 @@ def table1(
         for method in _only_published(config, task):
             identity = {"task": task, "teacher": PAPER_TEACHER, "method": method}
             records.append(identity | _published(task, method))
-    names = [*c.IDENTIFIERS, *figures, "evaluator", "data", *c.PAPER_SCALE, *c.PUBLISHED]
-    text = [*c.IDENTIFIERS, "evaluator", "data", "paper_scale_macs_g_as_published", *c.PUBLISHED]
+    names = [*c.IDENTIFIERS, *figures, "evaluator", "protocol", "data", *c.PAPER_SCALE, *c.PUBLISHED]
+    text = [*c.IDENTIFIERS, "evaluator", "protocol", "data", "paper_scale_macs_g_as_published", *c.PUBLISHED]
     return to_frame(records, names, text=text)
 
 

@@ -18,7 +18,7 @@ MARKERS = "osD^vPX*<>"
 
 
 def write_tradeoff(
-    frame: "pandas.DataFrame", out: Path, *, cost: str = "macs_g", quality: str = "rfvd4"
+    frame: "pandas.DataFrame", out: Path, *, cost: str = "macs_g", quality: str = "video_distance_lite0"
 ) -> None:
     """Plot a quality column of the main table against a cost column; bars are spreads over seeds.
 
@@ -28,7 +28,7 @@ def write_tradeoff(
     Args:
         frame: of ``table1``.
         out: ``.svg`` or ``.png``.
-        cost, quality: measured columns, such as ``macs_g`` or ``fps``, and ``rfvd4`` or ``psnr``.
+        cost, quality: measured columns, such as ``macs_g`` or ``fps``, and ``psnr``.
 
     Raises:
         SlimvidError: an unknown column, another file type, or nothing measured to plot.
