@@ -32,11 +32,12 @@ REPORTING = {  # the steps that look at test frames, with what they need besides
     "strip": (VIDEO,),
     "offsets": (VIDEO, "shortcut", "0"),
 }
-FEW = {"clip_frames": 12, "train_clips": 2, "val_clips": 2, "test_clips": 1}
-CHOOSING = {"train-teacher", "compress", "train-evaluator", "search"}
+FEW = {"clip_frames": 16, "train_clips": 2, "val_clips": 2, "test_clips": 1}
+CHOOSING = {"train-teacher", "compress", "train-evaluator", "search", "ship"}
 OTHER = {
     "prepare",
     "inputs",  # settings, hashes and links: it opens no store
+    "calibrate",  # reads the footage that it is given
     "table",
     "paper-table",
     "track",
@@ -72,6 +73,7 @@ def project(tmp_path_factory):
                 assert not slimvid("compress", task, row, "0"), row
             assert not slimvid("train-evaluator", task)
         assert not slimvid("search", UNPAIRED, "0")
+        assert not slimvid("ship", VIDEO, "0")
         yield root
 
 
@@ -94,6 +96,7 @@ def test_all_that_chooses_runs_without_the_test_frames(project):
         for row in ("original", *rows):
             assert all(path.is_file() for path in paths.artifact_files(task, row, 0).values())
     assert all(path.is_file() for path in paths.search(UNPAIRED).values())
+    assert (paths.ORIGINALS / f"{VIDEO}.safetensors").is_file()
 
 
 @pytest.mark.parametrize("command", REPORTING)
@@ -103,7 +106,7 @@ def test_what_reports_needs_them(project, command, capsys):
 
 
 def test_training_and_evaluator_do_without_the_frames_to_choose_by(project, tmp_path, monkeypatch):
-    """Only the search reads them so far; a method that tunes anything may, and nothing else."""
+    """Only the search and what ships originals read them; a method that tunes anything may, nothing else."""
     shutil.copytree(project / paths.prepared(VIDEO), tmp_path / paths.prepared(VIDEO))
     shutil.copy(project / "few.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)

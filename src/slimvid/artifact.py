@@ -91,6 +91,15 @@ class Artifact:
         Raises:
             SlimvidError: it kept none, they are not the ones it names, or the objective has others.
         """
+        self.discriminators()
+        load_weights(self.path / DISCRIMINATORS, module)
+
+    def discriminators(self) -> dict[str, "Tensor"]:
+        """The state dict of the discriminators that the artifact kept.
+
+        Raises:
+            SlimvidError: it kept none, or they are not the ones it names.
+        """
         path, named = self.path / DISCRIMINATORS, self.provenance.get("discriminators_sha256")
         if named is None or not path.is_file():
             raise SlimvidError(
@@ -98,7 +107,7 @@ class Artifact:
             )
         if sha256_file(path) != named:
             raise SlimvidError(f"{path}: not the file that {DOCUMENT} names (SHA-256); copy both again")
-        load_weights(path, module)
+        return read_tensors(path)
 
 
 def save(

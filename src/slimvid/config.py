@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from slimvid.errors import SlimvidError
-from slimvid.paths import RESULT_FOLDERS
+from slimvid.paths import RESULT_FOLDERS, shipped_original
 from slimvid.rows import check_rows
 from slimvid.section import Name, Section, Seed, Unique, first_fault
 from slimvid.settings import (
@@ -196,7 +196,9 @@ class Config(Section):
             raise ValueError(f"tasks.{task}.teacher is {kind!r}, but there is no section `{kind}:`")
         own = self.teacher_of.get(task, {})
         try:
-            return type(section).model_validate({**section.model_dump(), **own})
+            made = type(section).model_validate({**section.model_dump(), **own})
+            file = shipped_original(task) if made.start == "shipped" else None
+            return made if file is None else made.model_copy(update={"start": file})
         except ValidationError as error:
             raise ValueError(first_fault(error, field=f"teacher_of.{task}")) from None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 BUDGET = "training.json"  # what a training learned from, beside the artifact; the same in every run
 CLOCK = "clock.json"  # the seconds that it took, which are not
+ORIGINALS = Path("data/originals")  # weights that come with the project
 FAMILIES = ("cost", "latency", "quality")  # measures of one row, one file each
 TABLE1_CSV = Path("results/table1.csv")
 TABLE1_MD = Path("results/table1.md")
@@ -56,6 +57,13 @@ def real_files(task: str) -> dict[str, Path]:
 def checkpoint(task: str, method: str, seed: int | str) -> Path:
     """Folder of a trained translator; resume state lies in its ``state/`` and is nobody's output."""
     return Path("checkpoints") / task / method / str(seed)
+
+
+def shipped_original(task: str) -> Path | None:
+    """The weights of a task's original that come with the project; None where none do."""
+    file = ORIGINALS / f"{task}.safetensors"
+    found = [place for place in (file, Path(__file__).resolve().parents[2] / file) if place.is_file()]
+    return found[0] if found else None
 
 
 def artifact_files(task: str, method: str, seed: int | str) -> dict[str, Path]:

@@ -113,6 +113,17 @@ class TaskSettings(Section):
                 raise ValueError(f"`{name}:` would not be read here: it goes with {where}; leave it out")
 
 
+class GoingOn(Section):
+    """How a training goes on from weights that are good already; its rate falls like any other's."""
+
+    iterations: int = Field(24, ge=1)
+    lr: float = Field(2e-4, gt=0)
+
+
+Start = Literal["scratch", "shipped"] | UserPath
+START = "what it goes on from: scratch, shipped (data/originals/<task>), or a path of such a file"
+
+
 class TeacherSettings(Section):
     """Training of a vid2vid original. Defaults are the paper's (Wang et al. 2018), sizes the profile's."""
 
@@ -149,6 +160,8 @@ class TeacherSettings(Section):
         0.0, ge=0, description="extra L1 to the truth (0 in vid2vid; short runs need it: stated in artifacts)"
     )
     vgg: UserPath | None = Field(None, description="VGG-19 weights (torchvision); none: perceptual loss off")
+    start: Start = Field("scratch", description=START)
+    going_on: GoingOn = Field(GoingOn(), description="its length and rate where it goes on from weights")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     save_every: int = Field(100, ge=1, description="iterations between resume states")
 
@@ -187,6 +200,8 @@ class RecycleGANSettings(Section):
     noise: float = Field(0.001, ge=0, description="noise added to moved frames; images are in [-1, 1]")
     enlarge: int = Field(30, ge=0, description="frames are enlarged by this, pixels at 256 rows, and cropped")
     vgg: UserPath | None = Field(None, description="AdaIN's vgg_normalised weights; none: content loss off")
+    start: Start = Field("scratch", description=START)
+    going_on: GoingOn = Field(GoingOn(), description="its length and rate where it goes on from weights")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     save_every: int = Field(100, ge=1, description="iterations between resume states")
 

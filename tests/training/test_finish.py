@@ -66,7 +66,8 @@ FIELDS = [
 ]
 # vgg: below, by content. foreground: refused without classes; it is in the network's spec.
 # precision: the runtime's is what counts. save_every: below.
-ELSEWHERE = {"vgg", "foreground", "precision", "save_every"}
+# start, going_on: tests/teachers/test_shipped.py
+ELSEWHERE = {"vgg", "foreground", "precision", "save_every", "start", "going_on"}
 
 
 @pytest.mark.parametrize(("kind", "name"), [pair for pair in FIELDS if pair[1] not in ELSEWHERE])

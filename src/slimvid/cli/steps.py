@@ -85,6 +85,20 @@ def train_teacher(task: Task, seed: Seed, config: ConfigFiles = None, log: LogFi
 
 
 @app.command()
+def ship(task: Task, seed: Seed, config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Put a trained original into data/originals, where it is better on `val` than the one there."""
+    with job(config, log) as settings:
+        from slimvid.measure.ship import ship as run
+
+        section(settings.tasks, task, "tasks")
+        out = paths.ORIGINALS / f"{task}.safetensors"
+        card = run(paths.checkpoint(task, "original", seed), paths.prepared(task), out)
+        typer.echo(
+            f"{out}: {card['updates']} updates, perceptual distance on val {card['val']['perceptual']:.4f}"
+        )
+
+
+@app.command()
 def compress(task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None) -> None:
     """Compress a task's original (or the row that the method is put over); a killed run resumes."""
     with job(config, log) as settings:

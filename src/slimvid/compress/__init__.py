@@ -50,8 +50,8 @@ class Job:
         return check(options, self.options, origin=f"methods.{self.run.row}.options")
 
     def student_settings(self, changes: dict[str, Any]) -> AnyTeacher:
-        """The teacher's training settings with the student's ``changes`` laid on them."""
-        merged = {**self.teacher_settings.model_dump(), **changes}
+        """The teacher's training settings with the student's ``changes``; a student starts from nothing."""
+        merged = {**self.teacher_settings.model_dump(), "start": "scratch", **changes}
         return check(type(self.teacher_settings), merged, origin=f"methods.{self.run.row}.options.train")
 
 

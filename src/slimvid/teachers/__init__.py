@@ -12,10 +12,15 @@ and its settings are a section of the configuration whose ``teacher`` names the 
 
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from slimvid.errors import SlimvidError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from slimvid.settings import AnyTeacher
+    from slimvid.training.objective import Objective
     from slimvid.training.run import Run
 
 
@@ -25,11 +30,48 @@ def teacher_module(settings: "AnyTeacher") -> ModuleType:
 
 
 def train_original(run: "Run", settings: "AnyTeacher") -> None:
-    """Train the original of a task and write its artifact; an interrupted run goes on from its last state."""
+    """Train the original of a task and write its artifact; an interrupted run goes on from its last state.
+
+    Where the settings name a shipped original that fits, it goes on from that one, shorter and slower
+    (``going_on``); where it does not fit, one line says why, and the training is from nothing.
+    """
     from slimvid.training.finish import save
     from slimvid.training.loop import train
 
     teacher = teacher_module(settings)
     generator = run.network(teacher.generator_spec(settings, run.data.meta.condition))
-    trained = train(run, generator, teacher.Objective(run, settings), settings)
+    objective = teacher.Objective(run, settings)
+    begun = _started(run, settings, generator, objective)
+    if begun:
+        objective.settings = settings = settings.model_copy(update=dict(settings.going_on))
+    trained = train(run, generator, objective, settings, provenance=begun)
     save(run, trained, keep=("generator", "discriminator"))
+
+
+def _started(
+    run: "Run", settings: "AnyTeacher", generator: "nn.Module", objective: "Objective"
+) -> dict[str, Any]:
+    """Load the weights that a training is to go on from; what its artifact says of them, empty for none.
+
+    Raises:
+        SlimvidError: the file is damaged.
+    """
+    from slimvid.runtime import log
+    from slimvid.teachers import shipped
+
+    if settings.start == "scratch":
+        return {}
+    if settings.start == "shipped":  # resolved to a file where there is one
+        log.warning("%s: no original of this task is shipped; trained from nothing", run.task)
+        return {}
+    found = shipped.read(settings.start)
+    why = found.misfit(run, generator.spec)
+    if why is None:
+        try:
+            found.load(generator, objective)
+        except SlimvidError as error:
+            why = str(error)
+    if why is not None:
+        log.warning("%s: does not go on from %s: %s; trained from nothing", run.task, settings.start, why)
+        return {}
+    return {"started_from": found.provenance()}

@@ -58,8 +58,11 @@ def save(run: Run, trained: Trained, *, keep: Sequence[str] = ("generator",)) ->
 
 
 def _spent(stages: Sequence[Trained]) -> Tally:
-    """What the stages spent together; ``fp32_from`` counts the steps of all."""
+    """What the stages spent together, with what they went on from; ``fp32_from`` counts the steps of all."""
     total, before = Tally(), 0
+    for name, spent in stages[0].provenance.get("started_from", {}).items():
+        if hasattr(total, name):  # what the weights that it went on from had cost
+            setattr(total, name, spent)
     for stage in stages:
         tally = stage.tally
         for field in ("updates", "samples", "cpu_seconds", "wall_seconds"):

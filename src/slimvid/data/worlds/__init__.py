@@ -29,7 +29,7 @@ from slimvid.errors import SlimvidError
 
 _WORLDS = ("face", "city", "body")
 _STREAMS = ("train", "test", "val", "train conditions")  # of random numbers; the last one's of unpaired tasks
-_FIRST = {"train": 0, "val": 27, "test": 30}  # where a split starts to deal the 36 combinations of families
+_FIRST = {"train": 0, "val": 147, "test": 180}  # where a split starts to deal the 216 sets of families
 
 
 def _module(world: str | None):

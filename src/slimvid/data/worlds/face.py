@@ -29,7 +29,10 @@ from slimvid.data.worlds.motion import blinks, speech, wander
 
 
 def person(rng: np.random.Generator, *, number: int) -> Person:
-    """Identity ``number`` of a split: families are dealt round, so that few clips still show all of them."""
+    """Identity ``number``: families are dealt round, so that few clips still show all of them.
+
+    Style, outfit and room together are another set for each of 216 numbers in a row.
+    """
     width, jaw, lips, eyes = rng.uniform(-1, 1, 4)
     free = rng.uniform(-1, 1, 6)
     build = Build(
@@ -46,7 +49,7 @@ def person(rng: np.random.Generator, *, number: int) -> Person:
     )
     turn = number // 6
     style, outfit = HAIR_STYLES[number % 6], WARDROBE[(number + turn + 2) % 6]
-    room = ROOMS[(5 * number + 2 * turn + 1) % 6]
+    room = ROOMS[(5 * number + 2 * turn + 1 + number // 36) % 6]
     return Person(build, style, outfit, room, float(rng.uniform(0.97, 1.03)))
 
 
