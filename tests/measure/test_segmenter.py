@@ -1,9 +1,11 @@
 """The confusion by hand, and a segmenter that learns what can be learned."""
 
+import cv2
 import numpy as np
 import pytest
 
-from slimvid.measure.segmenter import confusion, mean_iou, segment, train_segmenter
+from slimvid.measure import segmenter
+from slimvid.measure.segmenter import confusion, mean_iou, segment, stage_maps, train_segmenter
 
 
 def test_confusion_counts_truth_in_rows_and_skips_void():
@@ -54,8 +56,41 @@ def test_training_gives_the_same_weights_twice(pictures):
     assert all((a[name] == b[name]).all() for name in a)
 
 
+def test_what_does_not_fit_in_memory_is_thinned_evenly(pictures, monkeypatch):
+    monkeypatch.setattr(segmenter, "CACHE_BYTES", 6 * sum(2 * x.numel() for x in stage_maps(pictures[0][0])))
+    views = list(segmenter._views(*pictures))
+    assert len(views) == 6
+    assert np.array_equal(views[0][1], pictures[1][0])
+    assert np.array_equal(views[5][1], pictures[1][-1][:, ::-1])
+
+
 def test_frames_of_void_only_do_not_spoil_the_weights(pictures):
     frames, _ = pictures
     void = [np.full((32, 48), 255, np.uint8)] * len(frames)
     net = train_segmenter(frames, void, classes=3, iterations=2)
     assert all(bool(value.isfinite().all()) for value in net.state_dict().values())
+
+
+def test_it_knows_real_streets_and_sees_their_blur(real_data):
+    """CamVid: 41 stills to train on, 11 frames of another sequence; more blur is a lower mIoU."""
+
+    def read(split: str, step: int):
+        frames, labels = [], []
+        for path in sorted((real_data / "camvid/images" / split).iterdir())[::step]:
+            frames.append(
+                cv2.resize(cv2.imread(str(path))[..., ::-1], (96, 64), interpolation=cv2.INTER_AREA)
+            )
+            label = cv2.imread(str(real_data / "camvid/labels" / split / f"{path.stem}.png"), 0)
+            label[label == 11] = 255
+            labels.append(cv2.resize(label, (96, 64), interpolation=cv2.INTER_NEAREST))
+        return frames, labels
+
+    net = train_segmenter(*read("train", 9), classes=11, iterations=60)
+    frames, labels = read("val", 10)
+    scores = []
+    for sigma in (0, 1, 2):
+        seen = [cv2.GaussianBlur(frame, (0, 0), sigma) if sigma else frame for frame in frames]
+        scores.append(
+            mean_iou(sum(confusion(b, segment(net, a), 11) for a, b in zip(seen, labels, strict=True)))
+        )
+    assert scores[0] > 35 and all(np.diff(scores) < -2), scores

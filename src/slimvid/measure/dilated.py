@@ -1,7 +1,7 @@
-"""The small dilated network that the evaluator trains: one map per output at half the frame's size.
+"""The small dilated network that finds key-points, and how the evaluator trains its networks.
 
-Dilated convolutions keep the resolution, as in DRN (Yu et al. 2017), the segmenter of the papers' mIoU; this
-one has some forty thousand weights instead of 54 million and trains in seconds.
+Dilated convolutions keep the resolution, as in DRN (Yu et al. 2017): one map per output at half the frame's
+size, from some forty thousand weights that train in seconds.
 """
 
 from collections.abc import Callable

@@ -20,6 +20,7 @@ from slimvid.data.flow import clip_flow
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.files import read_json, sha256_file, sha256_json, write_json
+from slimvid.measure import segmenter as segmenters
 from slimvid.measure import standard
 from slimvid.measure.dilated import DilatedNet
 from slimvid.measure.distances import DISTANCES, fit_maps
@@ -29,7 +30,7 @@ from slimvid.measure.lite_features import CELL, MAX_FRAMES, STAGES, FeatureMap
 from slimvid.measure.packaged_networks import LITE0, SHIFT_TOLERANT
 from slimvid.measure.perceptual import RUN, RUNS
 from slimvid.measure.pose_error import find_points, new_finder, train_finder
-from slimvid.measure.segmenter import confusion, new_segmenter, segment, train_segmenter
+from slimvid.measure.segmenter import Segmenter, confusion, segment, train_segmenter
 from slimvid.runtime import set_threads
 from slimvid.weights import I3D_SHA256
 
@@ -55,7 +56,7 @@ class Evaluator:
 
     document: dict[str, Any]
     maps: dict[str, FeatureMap]
-    segmenter: DilatedNet | None
+    segmenter: Segmenter | None
     finder: DilatedNet | None
     fcn: FCN8s | None
 
@@ -162,6 +163,7 @@ def _protocol(settings: "MeasureSettings") -> dict[str, Any]:
         "max_frames": MAX_FRAMES,
         "perceptual_runs": [RUNS, RUN],
         "iterations": settings.segmenter_iterations,
+        "segmenter_stages": list(segmenters.STAGES),
         "window_stride": settings.window_stride,
         "inception_sha256": standard.INCEPTION_SHA256 if settings.inception else None,
         "i3d_sha256": I3D_SHA256 if settings.i3d else None,
@@ -189,7 +191,7 @@ def _build(task: PreparedTask, settings: "MeasureSettings") -> Evaluator:
     return Evaluator(
         document=document,
         maps={name: FeatureMap(each.inputs, settings.dimensions) for name, each in DISTANCES.items()},
-        segmenter=new_segmenter(classes) if pairs and classes and not meta.label_frames else None,
+        segmenter=Segmenter(classes) if pairs and classes and not meta.label_frames else None,
         finder=new_finder() if pairs and meta.condition.kind == "pose" else None,
         fcn=load_fcn(settings.fcn) if settings.fcn and _fcn_knows(task) else None,
     )

@@ -24,7 +24,7 @@ UNITS = {
     "flicker": "grey levels of brightness change that the truth does not make",
     **{f"{score}_unsup_eval": "%, as Unsupervised RecycleGAN's release counts" for score in SCORES},
     **{f"{score}_fixed": "%, mean over the classes that occur" for score in SCORES},
-    "miou_seg": "%, in-pipeline segmenter (miou_seg_ceiling: on the true frames)",
+    "miou_seg": "%, head on EfficientNet-Lite0, trained on the task (miou_seg_ceiling: true frames)",
     "pose_error": "pixels between key-points found in generated and true frames, in-pipeline finder "
     "(pose_error_floor: found in true frames against the truth; pose_error_height: share of the height)",
 }

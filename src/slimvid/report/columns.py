@@ -50,7 +50,7 @@ MEASURED = (
     Column(name="psnr", label="PSNR (dB)", family="quality", better="higher"),
     Column(name="ssim", label="SSIM", family="quality", better="higher"),
     Column(name="warp_error", label="Warping error (grey levels)", family="quality"),
-    Column(name="miou_seg", label="mIoU-seg % (in-pipeline segmenter)", family="quality", better="higher"),
+    Column(name="miou_seg", label="mIoU-seg % (EfficientNet-Lite0 head)", family="quality", better="higher"),
     Column(name="pose_error", label="Pose error (px, in-pipeline key-points)", family="quality"),
     Column(name="frame_kernel_lite0", label="Frame MMD² (EfficientNet-Lite0)", family="quality", main=False),
     Column(name="sharpness_ratio", label="Sharpness ratio", family="quality", better=None, main=False),
