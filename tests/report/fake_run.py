@@ -71,7 +71,8 @@ def _families(method: str, seed: int) -> dict[str, tuple[dict, dict]]:
     key_fraction = 0.25 if method == "fast_vid2vid" else 1.0
     cost = {"macs_g": 1.23456789 * factor, "params_m": 5.72 * factor, "activation_mb": 3.5}
     cost |= {"training_updates": 40, "training_samples": 80}
-    latency = {"fps": 20 / factor, "fps_network": 25 / factor + seed, "latency_ms_p50": 50.0 * factor}
+    latency = {"speedup": 1 / factor, "speedup_low": 0.9 / factor, "speedup_high": 1.1 / factor}
+    latency |= {"fps": 20 / factor, "fps_network": 25 / factor + seed, "latency_ms_p50": 50.0 * factor}
     latency["training_cpu_seconds"] = 4.0 / factor
     quality = {
         "frame_distance_lite0": 0.1 / factor + 0.01 * seed,

@@ -14,11 +14,12 @@ from slimvid.report.measures import read_measures
 from slimvid.report.table1 import table1, to_csv, write_table1
 
 GOLDEN = (
-    "task,teacher,method,plan,seeds,macs_g,params_m,fps,fps_network,frame_distance_lite0,"
+    "task,teacher,method,plan,seeds,macs_g,params_m,speedup,fps,fps_network,frame_distance_lite0,"
     "video_distance_lite0,perceptual_st_lpips,temporal_perceptual_st_lpips,psnr,ssim,warp_error,miou_seg,"
-    "pose_error,frame_kernel_lite0,sharpness_ratio,temporal_difference_ratio,flicker,latency_ms_p50,latency_ms_p99,activation_mb,"
-    "training_updates,training_samples,training_cpu_seconds,"
-    "video_distance_lite0_floor,evaluator,protocol,data,paper_scale_macs_g,paper_scale_macs_g_as_published,paper_scale_params_m,"
+    "pose_error,frame_kernel_lite0,sharpness_ratio,temporal_difference_ratio,flicker,speedup_low,speedup_high,"
+    "latency_ms_p50,latency_ms_p99,activation_mb,training_updates,training_samples,training_cpu_seconds,"
+    "video_distance_lite0_floor,evaluator,protocol,data,"
+    "paper_scale_macs_g,paper_scale_macs_g_as_published,paper_scale_params_m,"
     "published_macs_g,published_fps,published_fid,published_fvd,published_pe"
 )
 

@@ -83,6 +83,7 @@ rule measure_latency:
     input:
         **paths.prepared_files("{task}", "test"),
         **paths.artifact_files("{task}", "{method}", "{seed}"),
+        original=list(paths.artifact_files("{task}", "original", "{seed}").values()),
         clocks=trained_files("clock"),
     output:
         measures=paths.measure("{task}", "{method}", "{seed}", "latency"),

@@ -200,12 +200,13 @@ def measure_cost(
 def measure_latency(
     task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None
 ) -> None:
-    """Time a trained translator, network only and end to end; leave the machine alone meanwhile."""
+    """Time a trained translator beside its original; leave the machine alone meanwhile."""
     with job(config, log) as settings:
         from slimvid.measure.latency import measure_latency as run
 
         run(
             paths.checkpoint(task, method, seed),
+            paths.checkpoint(task, "original", seed),
             paths.prepared(task),
             settings.measure,
             paths.measure(task, method, seed, "latency"),

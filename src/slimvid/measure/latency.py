@@ -1,9 +1,13 @@
-"""Latency: how long a translator takes, alone on the machine.
+"""Latency: how long a translator takes, alone on the machine, and how much less than its original.
 
 Two figures, because compressed MACs do not become frames per second by themselves:
 
     network      one forward pass per generated frame, conditions already tensors
     end to end   conditions in, frames out: key-frame selection, tensors, network, interpolation, uint8 frames
+
+Rows are timed in different minutes of a machine that is never quite quiet, so one row's frames per second say
+little beside another's: the same network was seen at 42 and at 67. The speed-up is a ratio of one process:
+whole streams of the row and of its original take turns.
 """
 
 import time
@@ -19,9 +23,12 @@ from slimvid.infer.translator import Translator, load, to_tensor
 from slimvid.measure.budget import training_clock
 from slimvid.settings import MeasureSettings
 
+ROUNDS = 5  # streams of the row, and of the original between them, at least
+
 
 def measure_latency(
     artifact: Path,
+    original: Path,
     prepared: Path,
     settings: MeasureSettings,
     out: Path,
@@ -30,20 +37,26 @@ def measure_latency(
     threads: int = 1,
     below: Sequence[Path] = (),
 ) -> None:
-    """Time a translator on the first test clip, in fp32, and write ``latency.json``.
+    """Time a translator beside its original on the first test clip, in fp32, and write ``latency.json``.
 
     Args:
+        artifact, original: their folders; the same one for the original's own row, whose speed-up is 1.
         below: folders of the students that this one was put over: their trainings' seconds are added to its
             own, which stand here because they differ from machine to machine, too.
     """
     translator = load(artifact, device=device, threads=threads)
+    timed = [translator]
+    if original != artifact:
+        timed.append(load(original, device=device, threads=threads))
     data = PreparedTask(prepared, splits=("test",))
     clip = data.clips("test")[0]
     count = min(settings.latency_frames, clip.length)
     conditions = [data.condition("test", clip.name, i) for i in range(count)]
     first = [data.frame("test", clip.name, i) for i in range(translator.given)]
     network = network_times(translator, conditions, warmup=settings.latency_warmup, first_frames=first)
-    total, frames = end_to_end(translator, conditions, first_frames=first, least=settings.latency_frames)
+    rounds = max(ROUNDS, -(-settings.latency_frames // count))
+    streams = end_to_end(timed, conditions, first_frames=first, rounds=rounds)
+    ratios = streams[-1] / streams[0]
     write_json(
         out,
         {
@@ -57,12 +70,16 @@ def measure_latency(
                 "batch": 1,
                 "warmup_frames": settings.latency_warmup,
                 "network_frames": len(network),
-                "end_to_end_frames": frames,
+                "end_to_end_frames": rounds * count,
+                "speedup": f"over the original, end to end: median of {rounds} pairs of streams in turn",
                 "plan": translator.source.plan,
                 "note": "alone on the machine; frames in memory: no file is read or written",
             },
             "values": {
-                "fps": frames / total,
+                "speedup": float(np.median(ratios)),
+                "speedup_low": float(ratios.min()),
+                "speedup_high": float(ratios.max()),
+                "fps": count / float(streams[0].min()),
                 "fps_network": 1 / float(np.mean(network)),
                 "latency_ms_p50": 1e3 * float(np.percentile(network, 50)),
                 "latency_ms_p99": 1e3 * float(np.percentile(network, 99)),
@@ -103,21 +120,28 @@ def _walk(translator: Translator, conditions, first_frames) -> list[float]:
 
 
 def end_to_end(
-    translator: Translator,
+    translators: Sequence[Translator],
     conditions: Sequence[np.ndarray],
     *,
     first_frames: Sequence[np.ndarray] = (),
-    least: int,
-) -> tuple[float, int]:
-    """Seconds and frames of whole streams, repeated until at least ``least`` frames came out; one stream
-    before them is not counted."""
-    for _ in translator.stream(conditions, first_frames=first_frames):
-        pass
-    frames, begun = 0, time.perf_counter()
-    while frames < least:
-        frames += sum(1 for _ in translator.stream(conditions, first_frames=first_frames))
-    _synchronise(translator.runtime.device)
-    return time.perf_counter() - begun, frames
+    rounds: int,
+) -> np.ndarray:
+    """Seconds of whole streams, float64 [translators, rounds]; one stream of each before them is not counted.
+
+    The translators take turns, now in this order and now in the other: what warms up or slows down in
+    between favours none.
+    """
+    found = np.empty((len(translators), rounds))
+    for turn in range(-1, rounds):
+        order = range(len(translators)) if turn % 2 else reversed(range(len(translators)))
+        for number in order:
+            begun = time.perf_counter()
+            for _ in translators[number].stream(conditions, first_frames=first_frames):
+                pass
+            _synchronise(translators[number].runtime.device)
+            if turn >= 0:
+                found[number, turn] = time.perf_counter() - begun
+    return found
 
 
 def _synchronise(device: str) -> None:

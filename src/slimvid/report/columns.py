@@ -39,6 +39,7 @@ class Column:
 MEASURED = (
     Column(name="macs_g", label="GMACs per frame", family="cost", digits=6),
     Column(name="params_m", label="Params (M)", family="cost", digits=6),
+    Column(name="speedup", label="Speed-up over the original", family="latency", better="higher"),
     Column(name="fps", label="FPS", family="latency", better="higher"),
     Column(name="fps_network", label="FPS, network", family="latency", better="higher"),
     Column(name="frame_distance_lite0", label="Frame distance (EfficientNet-Lite0)", family="quality"),
@@ -62,6 +63,8 @@ MEASURED = (
         main=False,
     ),
     Column(name="flicker", label="Flicker", family="quality", main=False),
+    Column(name="speedup_low", label="Speed-up, least", family="latency", better="higher", main=False),
+    Column(name="speedup_high", label="Speed-up, most", family="latency", better="higher", main=False),
     Column(name="latency_ms_p50", label="Latency p50 (ms)", family="latency", main=False),
     Column(name="latency_ms_p99", label="Latency p99 (ms)", family="latency", main=False),
     Column(name="activation_mb", label="Activations (MB)", family="cost", main=False),
