@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 import torch
 
+from slimvid.compress.content_aware_options import Options as ContentOptions
 from slimvid.compress.fast_vid2vid_options import Options as FastOptions
 from slimvid.compress.shortcut_options import Options as ShortcutOptions
 from slimvid.compress.uniform_options import Options as UniformOptions
@@ -130,12 +131,18 @@ def student(compressed, tiny_task, tiny_settings, tiny_teacher, tmp_path, identi
 
 PLANS = {
     "uniform": {},
+    "content_aware": {},
     "fast_vid2vid": {"kind": "keyframes"},
     "shortcut": {"kind": "shortcut", "max_interval": 3},
 }
-OPTIONS = {"uniform": UniformOptions, "fast_vid2vid": FastOptions, "shortcut": ShortcutOptions}
+OPTIONS = {
+    "uniform": UniformOptions,
+    "fast_vid2vid": FastOptions,
+    "content_aware": ContentOptions,
+    "shortcut": ShortcutOptions,
+}
 # Options whose values cannot be derived from their default; `train`, `vgg` and `i3d` are below or of files.
-GIVEN = {"cut": "high", "hidden": 8, "interval": 2, "decode": "raw", "gap_max": 3}
+GIVEN = {"cut": "high", "hidden": 8, "interval": 2, "decode": "raw", "gap_max": 3, "content": "frame"}
 
 
 @pytest.mark.parametrize(
