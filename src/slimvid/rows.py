@@ -8,7 +8,8 @@ A method ``NAME`` is ``slimvid/compress/NAME.py`` and its head ``NAME_options.py
     TRAIN       keys of the original's training that a row may change in ``options.train``; empty: it trains
                 nothing, and the network stays what it was
     NEEDS       what its training is given from later rooms (``GIVEN``); ``keyframes``: those that its plan
-                chooses in the training clips (``job.keys``). Left out: nothing
+                chooses in the training clips (``job.keyframes``); ``evaluate``: how well a network draws the
+                validation clips (``job.evaluate``). Left out: nothing
 """
 
 from functools import cache
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from slimvid.config import Config
 
 T = TypeVar("T", bound=BaseModel)
-GIVEN = {"keyframes": "infer.keyframes"}  # what a method may need, and the module that decides it
+GIVEN = {
+    "keyframes": "infer.keyframes",
+    "evaluate": "measure.evaluate",
+}  # what a method may need, and the module that decides it
 
 
 @cache
@@ -50,8 +54,12 @@ def head(method: str) -> ModuleType:
 
 def training_modules(method: str, teacher: str) -> list[str]:
     """Modules below ``slimvid`` whose code decides what a method's training on a kind of teacher makes."""
-    needs = getattr(head(method), "NEEDS", ())
-    return [method_module(method), f"teachers.{teacher}", *(GIVEN[need] for need in needs)]
+    return [method_module(method), f"teachers.{teacher}", *(GIVEN[need] for need in needs(method))]
+
+
+def needs(method: str) -> tuple[str, ...]:
+    """What a method's training is given from later rooms."""
+    return getattr(head(method), "NEEDS", ())
 
 
 def check(model: type[T], document: dict[str, Any], *, origin: str) -> T:

@@ -13,7 +13,7 @@ from slimvid.config import located, validate
 from slimvid.data import inputs
 from slimvid.errors import SlimvidError
 from slimvid.files import sha256_json, write_json
-from slimvid.rows import row_files
+from slimvid.rows import needs, row_files
 from slimvid.section import files_of
 from slimvid.yaml_file import read_mapping
 
@@ -126,6 +126,17 @@ def below_input(wildcards):
     below = SETTINGS.teacher_row(wildcards.method)
     files = paths.artifact_files(wildcards.task, below, wildcards.seed)
     return [str(path) for path in files.values()]
+
+
+def method_input(wildcards):
+    """What a method that evaluates networks looks at: the validation clips and the task's evaluator."""
+    if "evaluate" not in needs(SETTINGS.methods[wildcards.method].method):
+        return []
+    files = {
+        **paths.prepared_files(wildcards.task, "val"),
+        **paths.evaluator_files(wildcards.task),
+    }
+    return sorted(str(path) for path in files.values())
 
 
 def trained_files(name):

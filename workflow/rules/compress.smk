@@ -2,6 +2,7 @@ rule compress:
     input:
         **paths.prepared_files("{task}", "train"),
         below=below_input,
+        given=method_input,
         code=method_code,
     output:
         **paths.training_files("{task}", "{method}", "{seed}"),

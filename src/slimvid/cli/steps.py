@@ -104,6 +104,7 @@ def compress(task: Task, method: Method, seed: Seed, config: ConfigFiles = None,
     with job(config, log) as settings:
         from slimvid.compress import compress as compress_run
         from slimvid.infer.keyframes import split_keys
+        from slimvid.measure.evaluate import Costs, Evaluation
 
         section(settings.tasks, task, "tasks")
         section(settings.methods, method, "methods")
@@ -117,7 +118,16 @@ def compress(task: Task, method: Method, seed: Seed, config: ConfigFiles = None,
                 row,
                 teacher=paths.checkpoint(task, original, seed),
                 teacher_settings=teacher,
+                cost=Costs(run),
                 keyframes=lambda: list(split_keys(run.data, "train", row.plan).values()),
+                evaluate=Evaluation(
+                    run=run,
+                    prepared=paths.prepared(task),
+                    evaluator=paths.evaluator(task),
+                    settings=settings.measure,
+                    first={"first": teacher.first} if hasattr(teacher, "first") else {},
+                    given=teacher.given,
+                ),
             )
 
 

@@ -10,20 +10,29 @@ and beside it its head ``NAME_options.py``: what an entry may say, checked befor
 ``slimvid.rows``. Adding a method is these two files and that one entry.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from slimvid.rows import check
 from slimvid.settings import AnyTeacher, MethodSettings
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+    from torch import nn
 
     from slimvid.training.run import Run
 
     KeyFrames = Callable[[], list[list[int]]]
+
+    class Evaluate(Protocol):
+        """How well a network draws the validation clips."""
+
+        def __call__(self, net: nn.Module) -> dict[str, float | None]: ...
+
+        def identity(self) -> str: ...
+
 
 T = TypeVar("T", bound="BaseModel")
 
@@ -36,14 +45,19 @@ class Job:
         run: task, row, seed, data, plan, where the artifact goes. options: the row's, unchecked; see `parse`.
         teacher: artifact folder of what is compressed: the original, or the row that this one is put
             ``over``; teacher_settings: how the original was trained.
-        keyframes: gives the key-frames that a plan of key-frames chooses in each training clip.
+        cost: gives what the network of an architecture spec costs on frames of the task's size.
+        keyframes, evaluate: where the method's head NEEDS them: the key-frames that a plan of key-frames
+            chooses in each training clip; how well a network in memory draws the validation clips (distances,
+            PSNR and SSIM by name), with an ``identity()`` for the artifact's provenance.
     """
 
     run: "Run"
     options: dict[str, Any]
     teacher: Path
     teacher_settings: AnyTeacher
-    keyframes: "KeyFrames"
+    cost: "Callable[[Mapping[str, Any]], Any] | None" = None
+    keyframes: "KeyFrames | None" = None
+    evaluate: "Evaluate | None" = None
 
     def parse(self, options: type[T]) -> T:
         """The method's options, type-checked; one clear error names the first field that does not fit."""
@@ -61,15 +75,13 @@ def compress(
     *,
     teacher: Path,
     teacher_settings: AnyTeacher,
-    keyframes: "KeyFrames",
+    **given: Any,
 ) -> None:
-    """Run the method that a config entry names; see `Job`."""
+    """Run the method that a config entry names; ``given`` is what `Job` has from later rooms."""
     from importlib import import_module
 
     from slimvid.sources import method_module
 
     module = import_module(f"slimvid.{method_module(settings.method)}")
-    options = settings.options
-    module.compress(
-        Job(run=run, options=options, teacher=teacher, teacher_settings=teacher_settings, keyframes=keyframes)
-    )
+    below = {"teacher": teacher, "teacher_settings": teacher_settings}
+    module.compress(Job(run=run, options=settings.options, **below, **given))

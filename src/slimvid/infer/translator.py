@@ -7,7 +7,7 @@
 Networks hold no state; a stream does (``net.rollout``), so one translator serves many streams.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from numbers import Integral
 from pathlib import Path
@@ -37,15 +37,19 @@ class Translator:
         condition: what the network reads. plan: how a clip is walked.
         first: where first frames come from: "real" (given), "zero" (none) or "generator".
 
+    Args:
+        net: the network, where its weights are not those on disk.
+
     Raises:
         SlimvidError: the artifact's parts do not fit each other; names the field.
     """
 
-    def __init__(self, source: Artifact, runtime: Runtime):
+    def __init__(self, source: Artifact, runtime: Runtime, *, net: torch.nn.Module | None = None):
         self.source, self.runtime = source, runtime
         self.plan, self.first = source.plan_settings(), source.first
         self.condition = _condition(source)
-        self.net = source.module(runtime.device).requires_grad_(False)
+        net = source.module() if net is None else net.eval()
+        self.net = net.to(runtime.device).requires_grad_(False)
         _check_parts(source, self.net, self.condition)
         runtime.settle([self.net])
         if runtime.device == "cpu":
@@ -274,6 +278,21 @@ def load(path: Path | str, *, device: str = "auto", precision: str = "fp32", thr
     runtime = resolve(device=str(device), precision=precision, threads=threads)
     with system_errors(path):
         return Translator(artifact.read(path), runtime)
+
+
+def in_memory(
+    net: torch.nn.Module, *, plan: Mapping[str, Any], condition: ConditionSpec, runtime: Runtime
+) -> Translator:
+    """A translator of a network that ``nets.build`` made, with its weights as they are now; it is left alone.
+
+    Args:
+        plan: as ``translator.json`` would say it.
+    """
+    parts = {"spec": net.spec, "plan": dict(plan), "condition": condition.to_dict(), "provenance": {}}
+    source = Artifact(path=Path("(in memory)"), task="", method="", **parts)
+    twin = source.network()  # not a copy: hooks of a training would come along
+    twin.load_state_dict(net.state_dict())
+    return Translator(source, runtime, net=twin)
 
 
 def _condition(source: Artifact) -> ConditionSpec:

@@ -202,7 +202,8 @@ def walk(
     streams = {id(p): p.stream(trial) for p in points} if joined else {}
     for number, info in enumerate(trial.task.clips(trial.split)):
         truth = evaluators.clip_frames(trial.task, trial.split, info.name, info.length)
-        trial.real[number] = _features(trial, number, truth)
+        if number not in trial.real:
+            trial.real[number] = _features(trial, number, truth)
         for point in points:
             if joined:
                 frames = np.stack(list(islice(streams[id(point)], info.length)))
@@ -237,7 +238,16 @@ def _features(trial: Trial, number: int, frames: np.ndarray) -> dict[str, np.nda
 
 
 def values(trial: Trial, point: Point) -> dict[str, float | None]:
-    """The figures of a point that has walked all clips: cost, share of full frames, quality.
+    """The figures of a point that has walked all clips: cost, share of full frames, `quality`."""
+    return {
+        "macs_g": macs(trial, point) / GIGA,
+        "full_frame_share": point.full / point.drawn,
+        **quality(trial, point),
+    }
+
+
+def quality(trial: Trial, point: Point) -> dict[str, float | None]:
+    """The quality of a point that has walked all clips.
 
     The distances, PSNR and SSIM are taken as those of ``quality.json`` are, ``video_distance_lite0_sd`` is
     its half-sample spread. PSNR and SSIM are None where the task has no true frame for a condition.
@@ -253,8 +263,6 @@ def values(trial: Trial, point: Point) -> dict[str, float | None]:
         for name in ("psnr", "ssim")
     }
     return {
-        "macs_g": macs(trial, point) / GIGA,
-        "full_frame_share": point.full / point.drawn,
         **{name: distance_per_dimension(real[name], drawn[name]) for name in METRICS},
         SPREAD: half_sample_sd(real[VIDEO], drawn[VIDEO]),
         **similar,
