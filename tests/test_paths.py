@@ -9,11 +9,10 @@ def test_rows_share_no_file() -> None:
     rows = list(product(("a", "b"), ("original", "uniform"), (0, 1)))
     found = []
     for row in rows:
-        found += [*paths.training_files(*row).values(), paths.generated(*row), paths.interpolated(*row)]
-        found += [paths.drawn_in_full(*row)]
+        found += [*paths.training_files(*row).values(), paths.frames(*row), paths.drawn_in_full(*row)]
         found += [paths.measure(*row, family) for family in paths.FAMILIES]
     originals = len(rows) // 2  # keep their discriminators
-    assert len(found) == len(set(found)) == len(rows) * (5 + 2 + 1 + 3) + originals
+    assert len(found) == len(set(found)) == len(rows) * (5 + 2 + 3) + originals
 
 
 def test_everything_produced_lies_in_the_three_folders_that_git_ignores() -> None:
@@ -28,7 +27,7 @@ def test_everything_produced_lies_in_the_three_folders_that_git_ignores() -> Non
         *paths.table("paper/table1").values(),
         *paths.search("task").values(),
     ]
-    found += [*paths.training_files(*row).values(), paths.generated(*row), paths.keyframes("task", "method")]
+    found += [*paths.training_files(*row).values(), paths.frames(*row), paths.keyframes("task", "method")]
     found += [paths.TABLE1_CSV, paths.TABLE1_MD, paths.REPORT, paths.MLFLOW_RECORD, paths.COST_PUBLISHED]
     found += [paths.log("step", "task"), paths.benchmark("step", "task"), paths.measure(*row, "cost")]
     assert {str(path).split("/")[0] for path in found} == {"data", "checkpoints", "results"}
@@ -37,15 +36,10 @@ def test_everything_produced_lies_in_the_three_folders_that_git_ignores() -> Non
 def test_no_paper_can_be_called_like_a_folder_of_results() -> None:
     row = ("task", "method", 0)
     found = [paths.strip("task"), paths.keyframes("task", "method"), paths.evaluator("task")]
-    found += [paths.generated(*row), paths.interpolated(*row), paths.measure(*row, "cost")]
+    found += [paths.frames(*row), paths.measure(*row, "cost")]
     found += [paths.MLFLOW_RECORD, paths.COST_LATENCY]
     found += [paths.log("step", "task"), paths.benchmark("step", "task")]
     assert {path.parts[1] for path in found} == set(paths.RESULT_FOLDERS)
-
-
-def test_frames_of_a_row_follow_its_plan() -> None:
-    assert paths.frames("t", "m", 0, kind="keyframes") == paths.interpolated("t", "m", 0)
-    assert paths.frames("t", "m", 0, kind="every_frame") == paths.generated("t", "m", 0)
 
 
 def test_wildcards_stay_wildcards() -> None:

@@ -24,11 +24,9 @@ ROWS = {
 REPORTING = {  # the steps that look at test frames, with what they need besides: all of it is there
     "translate": (VIDEO, "uniform", "0"),
     "select-keyframes": (VIDEO, "fast_vid2vid"),
-    "interpolate": (VIDEO, "fast_vid2vid", "0"),
     "measure-real": (VIDEO,),
-    "measure-cost": (VIDEO, "uniform", "0"),
+    "measure": (VIDEO, "uniform", "0"),
     "measure-latency": (VIDEO, "uniform", "0"),
-    "measure-quality": (VIDEO, "uniform", "0"),
     "strip": (VIDEO,),
     "offsets": (VIDEO, "shortcut", "0"),
 }

@@ -51,7 +51,7 @@ def make_run(*, psnr: float = 20.123456789) -> Config:
         paths.strip(task).parent.mkdir(parents=True, exist_ok=True)
         paths.strip(task).write_bytes(b"a picture of " + task.encode())
         for method in METHODS:
-            write_frames(paths.generated(task, method, 0), (("test_0", i, f) for i, f in enumerate(frames)))
+            write_frames(paths.frames(task, method, 0), (("test_0", i, f) for i, f in enumerate(frames)))
             _write_measures(task, method, psnr)
     paths.strip(TASKS[0], PAPER_TABLE).parent.mkdir(parents=True, exist_ok=True)
     paths.strip(TASKS[0], PAPER_TABLE).write_bytes(b"another picture")

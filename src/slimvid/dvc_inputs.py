@@ -48,7 +48,7 @@ def write_inputs(config: Config, root: Path) -> None:
 
 
 def _documents(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
-    yield "evaluator", reads.measure(config, *reads.EVALUATOR_FIELDS)
+    yield "evaluator", reads.fields(config, *reads.EVALUATOR_FIELDS)
     yield "table", reads.table(config)
     for task in config.table1.tasks:
         teacher = {"settings": reads.train_teacher(config, task), "code": _code(config, task, "original")}
@@ -73,14 +73,14 @@ def _measures(config: Config, task: str, row: str) -> dict[str, Any]:
     return {
         **_plan(config, task, row),
         "measure_latency": reads.measure_latency(config),
-        "measure_quality": reads.measure_quality(config, task),
+        "measure": reads.measure(config, task),
     }
 
 
 def _plan(config: Config, task: str, row: str) -> dict[str, Any]:
     return {
         "select_keyframes": reads.select_keyframes(config, task, row),
-        "interpolate": reads.interpolate(config, task, row),
+        "translate": reads.translate(config, task, row),
     }
 
 

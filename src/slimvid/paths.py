@@ -20,7 +20,7 @@ CALIBRATION = Path("results/rulers.md")
 COST_PUBLISHED = Path("results/cost/published.csv")
 COST_LATENCY = Path("results/cost/latency.csv")
 RESULT_FOLDERS = (  # below results/, where the tables of a paper have a folder of the paper's name
-    *("benchmarks", "cost", "evaluators", "generated", "interpolated", "keyframes", "logs", "measures"),
+    *("benchmarks", "cost", "evaluators", "frames", "keyframes", "logs", "measures"),
     *("mlflow", "strips"),
 )
 
@@ -86,24 +86,14 @@ def keyframes(task: str, method: str) -> Path:
     return Path("results/keyframes") / task / f"{method}.json"
 
 
-def generated(task: str, method: str, seed: int | str) -> Path:
-    """Frames as the network drew them: key-frames only where the plan is ``keyframes``."""
-    return Path("results/generated") / task / method / str(seed) / "frames.arrow"
+def frames(task: str, method: str, seed: int | str) -> Path:
+    """Complete test clips of a row, whatever its plan."""
+    return Path("results/frames") / task / method / str(seed) / "frames.arrow"
 
 
 def drawn_in_full(task: str, method: str, seed: int | str) -> Path:
-    """Which of those frames the whole network drew: not the ones of a shortcut."""
-    return generated(task, method, seed).with_name("drawn_in_full.json")
-
-
-def interpolated(task: str, method: str, seed: int | str) -> Path:
-    """Complete clips of a ``keyframes`` plan."""
-    return Path("results/interpolated") / task / method / str(seed) / "frames.arrow"
-
-
-def frames(task: str, method: str, seed: int | str, *, kind: str) -> Path:
-    """Complete test clips of a row whose plan is of this kind."""
-    return interpolated(task, method, seed) if kind == "keyframes" else generated(task, method, seed)
+    """Which of those frames the whole network drew: not the ones of a shortcut, nor between key-frames."""
+    return frames(task, method, seed).with_name("drawn_in_full.json")
 
 
 def measure(task: str, method: str, seed: int | str, family: str) -> Path:

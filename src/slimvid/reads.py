@@ -47,31 +47,31 @@ def select_keyframes(config: Config, task: str, row: str) -> dict[str, Any]:
     return {**plan.model_dump(include={"kind", "strategy", "window", "max_gap", "interval"}), "held": held}
 
 
-def interpolate(config: Config, task: str, row: str) -> dict[str, Any]:
+def translate(config: Config, task: str, row: str) -> dict[str, Any]:
     """The plan, as far as it fills gaps."""
     return config.plan_of(task, row).model_dump(include={"interpolation", "timing"})
 
 
-def measure(config: Config, *fields: str) -> dict[str, Any]:
+def fields(config: Config, *names: str) -> dict[str, Any]:
     """These fields of the protocols."""
-    return config.measure.model_dump(mode="json", include=set(fields))
+    return config.measure.model_dump(mode="json", include=set(names))
 
 
-def measure_files(config: Config, *fields: str) -> list[Path]:
+def measure_files(config: Config, *names: str) -> list[Path]:
     """Weights that these fields name."""
-    return [file for name in fields if isinstance(file := getattr(config.measure, name), Path)]
+    return [file for name in names if isinstance(file := getattr(config.measure, name), Path)]
 
 
 def measure_latency(config: Config) -> dict[str, Any]:
     """Rows of one table are timed alike: with as many threads, on the same device."""
-    fields = measure(config, "latency_frames", "latency_warmup")
-    return {**fields, "device": config.device, "threads": config.threads}
+    timed = fields(config, "latency_frames", "latency_warmup")
+    return {**timed, "device": config.device, "threads": config.threads}
 
 
-def measure_quality(config: Config, task: str) -> dict[str, Any]:
+def measure(config: Config, task: str) -> dict[str, Any]:
     """The protocol's fields, and how many given frames it leaves out of a clip."""
     given = config.teacher_settings(task).given
-    return {**measure(config, *EVALUATOR_FIELDS, "bootstrap"), "skip_first": given}
+    return {**fields(config, *EVALUATOR_FIELDS, "bootstrap"), "skip_first": given}
 
 
 def strip(config: Config, table: str, task: str) -> list[str]:

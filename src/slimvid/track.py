@@ -141,7 +141,7 @@ def rebuild_table1(config: Config, *, store: str = STORE) -> str:
 
 def _row(config: Config, table: str, measures: Measures, task: str, method: str, seed: int) -> Row:
     documents = measures[task, method, seed]
-    frames = paths.frames(task, method, seed, kind=config.plan_of(task, method).kind)
+    frames = paths.frames(task, method, seed)
     settings: dict[str, Any] = {
         "plan": config.plan_of(task, method).model_dump(exclude_none=True),
         "teacher": config.teacher_settings(task).model_dump(mode="json", exclude_none=True),

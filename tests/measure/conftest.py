@@ -71,8 +71,10 @@ def body_clip(name: str, seed: int) -> Clip:
     return Clip(name=name, fps=15, frames=frames, keypoints=points, densepose=densepose)
 
 
-def write_task(root: Path, condition: ConditionSpec, draw_clip, *, val=(50, 51, 52), **facts) -> Path:
-    """Four training clips, four test clips, and clips to choose by of the seeds ``val``."""
+def write_task(
+    root: Path, condition: ConditionSpec, draw_clip, *, val=(50, 51, 52), test: int = 4, **facts
+) -> Path:
+    """Four training clips, ``test`` test clips, and clips to choose by of the seeds ``val``."""
     meta = TaskMeta(
         task=root.name,
         source="a test's drawing",
@@ -85,7 +87,7 @@ def write_task(root: Path, condition: ConditionSpec, draw_clip, *, val=(50, 51, 
     splits = {
         "train": [draw_clip(f"train{i}", i) for i in range(4)],
         "val": [draw_clip(f"val{seed}", seed) for seed in val],
-        "test": [draw_clip(f"test{i}", 100 + i) for i in range(4)],
+        "test": [draw_clip(f"test{i}", 100 + i) for i in range(test)],
     }
     write_prepared(root, meta, splits)
     return root
@@ -95,6 +97,32 @@ def write_task(root: Path, condition: ConditionSpec, draw_clip, *, val=(50, 51, 
 def street(tmp_path_factory) -> Path:
     condition = ConditionSpec(kind="labels", label_names=("sky", "road", "car"))
     return write_task(tmp_path_factory.mktemp("prepared") / "street", condition, street_clip)
+
+
+@pytest.fixture(scope="session")
+def alike(tmp_path_factory) -> Path:
+    """The street, whose test frames are one and the same grey."""
+
+    def draw(name: str, seed: int) -> Clip:
+        clip = street_clip(name, seed)
+        return replace(clip, frames=np.full_like(clip.frames, 90)) if name.startswith("test") else clip
+
+    condition = ConditionSpec(kind="labels", label_names=("sky", "road", "car"))
+    return write_task(tmp_path_factory.mktemp("prepared") / "alike", condition, draw)
+
+
+@pytest.fixture(scope="session")
+def lone(tmp_path_factory) -> Path:
+    """The street with one long test clip."""
+
+    def draw(name: str, seed: int) -> Clip:
+        clip = street_clip(name, seed)
+        parts = ("frames", "labels", "flow", "flow_valid")
+        longer = {part: np.concatenate([getattr(clip, part)] * 3) for part in parts}
+        return replace(clip, **longer) if name.startswith("test") else clip
+
+    condition = ConditionSpec(kind="labels", label_names=("sky", "road", "car"))
+    return write_task(tmp_path_factory.mktemp("prepared") / "lone", condition, draw, test=1)
 
 
 @pytest.fixture(scope="session")

@@ -228,3 +228,15 @@ def test_standard_weights_add_their_columns(street, archive, settings, tmp_path,
     assert (document["protocol"]["fid"]["n"], document["protocol"]["fid"]["d"]) == (48, 3)
     with pytest.raises(SlimvidError, match="made with inception_sha256"):
         measure_quality(archive(street, softer), street, tmp_path / "evaluator", settings, out)
+
+
+def test_of_one_clip_there_is_no_spread_and_the_log_says_so(lone, archive, settings, tmp_path, caplog):
+    train_evaluator(lone, settings, tmp_path / "evaluator")
+    measure_real(lone, tmp_path / "evaluator", settings)
+    out = tmp_path / "row" / "0" / "quality.json"
+    with caplog.at_level("WARNING", logger="slimvid"):
+        measure_quality(archive(lone, soft), lone, tmp_path / "evaluator", settings, out)
+    assert "one test clip, so no spread over clips; prepare more (test_clips)" in caplog.text
+    document = json.loads(out.read_text())
+    assert document["values"][FRAMES] > 0
+    assert not document["uncertainty"]["interval_95_over_clips"] and not document["bootstrap"]["replicates"]

@@ -89,3 +89,11 @@ def test_those_of_another_evaluator_or_other_bytes_are_refused(measured, street,
     (tmp_path / "spoilt" / DOCUMENT).unlink()
     with pytest.raises(SlimvidError, match=r"real\.json"):
         read_real(tmp_path / "spoilt", judge)
+
+
+def test_frames_that_are_all_alike_are_no_truth_to_measure_by(alike, settings, tmp_path):
+    train_evaluator(alike, settings, tmp_path)
+    with pytest.raises(
+        SlimvidError, match=r"frame_distance_lite0 the real test frames are all alike.*prepare"
+    ):
+        measure_real(alike, tmp_path, settings)

@@ -36,8 +36,8 @@ def test_each_row_is_trained_once_and_measured_thrice(bare) -> None:
     shown = dry_run(bare, "--quiet", "rules", "--config", "seeds=[0,1]")
     jobs = dict(line.split() for line in shown.splitlines() if len(line.split()) == 2)
     wanted = {"prepare": 1, "train_evaluator": 1, "train_teacher": 2, "compress": 4, "select_keyframes": 1}
-    wanted |= {"measure_real": 1, "translate": 6, "interpolate": 2, "measure_cost": 6, "measure_latency": 6}
-    wanted |= {"measure_quality": 6, "strip": 1, "track": 1, "table": 1, "report": 1}
+    wanted |= {"measure_real": 1, "translate": 6, "measure": 6, "measure_latency": 6}
+    wanted |= {"strip": 1, "track": 1, "table": 1, "report": 1}
     assert {rule: int(jobs[rule]) for rule in wanted} == wanted
 
 
@@ -54,7 +54,7 @@ def test_a_rule_names_just_the_splits_that_its_step_reads(bare) -> None:
                 Path(path).stem for path in job["input"] if path.endswith(".arrow") and "prepared" in path
             }
             found.setdefault(job["rule"], set()).update(names)
-    reporting = ("translate", "select_keyframes", "interpolate", "strip", "offsets")
+    reporting = ("translate", "select_keyframes", "measure", "strip", "offsets")
     wanted = {rule: {"test"} for rule in found if rule.startswith("measure_") or rule in reporting}
     wanted |= {rule: {"train"} for rule in ("train_teacher", "compress", "train_evaluator")}
     wanted |= {"search": {"val"}}

@@ -26,7 +26,7 @@ for stage in Repo(".").index.stages:
 Path("stages.json").write_text(json.dumps(stages))
 """
 INPUTS = "data/inputs"  # what the stage `inputs` writes down for the others
-BETWEEN = {"select_keyframes", "translate", "interpolate"}  # Snakemake's own: cheap to make from checkpoints
+BETWEEN = {"select_keyframes", "translate"}  # Snakemake's own: cheap to make from checkpoints
 
 
 @pytest.fixture(scope="module")

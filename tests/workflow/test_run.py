@@ -50,6 +50,7 @@ def test_snakemakes_report_holds_table_and_strip(finished, tmp_path: Path) -> No
     assert f"{TASK}.png" in text
 
 
+ONE_JOB = ("cost", "quality")  # of a row's measures
 EVALUATOR = {str(p) for files in (paths.evaluator_files, paths.real_files) for p in files(TASK).values()}
 
 
@@ -63,14 +64,14 @@ CHANGES = {
         {MEASURED[m]["latency"] for m in ROWS},
     ),
     "the threads": ({"threads": 2}, {MEASURED[m]["latency"] for m in ROWS}),
-    "the bootstrap": ({"measure": {"bootstrap": 11}}, {MEASURED[m]["quality"] for m in ROWS}),
+    "the bootstrap": ({"measure": {"bootstrap": 11}}, {MEASURED[m][f] for m in ROWS for f in ONE_JOB}),
     "the evaluator": (
         {"measure": {"segmenter_iterations": 11}},
-        {*EVALUATOR, *(MEASURED[m]["quality"] for m in ROWS)},
+        {*EVALUATOR, *(MEASURED[m][f] for m in ROWS for f in ONE_JOB)},
     ),
     "an extractor's weights": (
         {"measure": {"fcn": "fcn8s.pt"}},
-        {*EVALUATOR, *(MEASURED[m]["quality"] for m in ROWS)},
+        {*EVALUATOR, *(MEASURED[m][f] for m in ROWS for f in ONE_JOB)},
     ),
     "one student's option": (
         {"methods": {"uniform": {"options": {"width": 0.25}}}},
@@ -82,7 +83,8 @@ CHANGES = {
     ),
     "the way of interpolation": (
         {"methods": {"fast_vid2vid": {"plan": {"interpolation": "linear"}}}},
-        {TRAINED["fast_vid2vid"], str(paths.interpolated(TASK, "fast_vid2vid", 0))},
+        {TRAINED["fast_vid2vid"], str(paths.frames(TASK, "fast_vid2vid", 0))}
+        | {str(paths.drawn_in_full(TASK, "fast_vid2vid", 0))},
     ),
     "the teacher's rate": ({"teacher": {"lr": 0.002}}, {TRAINED["original"], *students()}),
     "the clips": (

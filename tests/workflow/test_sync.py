@@ -29,9 +29,7 @@ def recorded(finished, tmp_path_factory):
 def clone(recorded, tmp_path: Path):
     """What Git and DVC bring into a fresh clone of it: no Snakemake records, small files from Git."""
     root = tmp_path / "clone"
-    ignore = shutil.ignore_patterns(
-        ".snakemake", "checkpoints", "data", "generated", "interpolated", "keyframes"
-    )
+    ignore = shutil.ignore_patterns(".snakemake", "checkpoints", "data", "frames", "keyframes")
     shutil.copytree(recorded.root, root, symlinks=True, ignore=ignore)
     shutil.copytree(recorded.root / "src" / "slimvid" / "data", root / "src" / "slimvid" / "data")
     for heavy in ("strips", "evaluators"):

@@ -154,16 +154,16 @@ def plan_reads(wildcards):
     return reads.select_keyframes(SETTINGS, wildcards.task, wildcards.method)
 
 
-def interpolation_reads(wildcards):
-    return reads.interpolate(SETTINGS, wildcards.task, wildcards.method)
+def translation_reads(wildcards):
+    return reads.translate(SETTINGS, wildcards.task, wildcards.method)
 
 
 def latency_reads(wildcards):
     return reads.measure_latency(SETTINGS)
 
 
-def quality_reads(wildcards):
-    return {**reads.measure_quality(SETTINGS, wildcards.task), **EVALUATOR_WEIGHTS}
+def measure_reads(wildcards):
+    return {**reads.measure(SETTINGS, wildcards.task), **EVALUATOR_WEIGHTS}
 
 
 def keyframes_input(wildcards):
@@ -185,15 +185,6 @@ def drawn_input(wildcards):
     return drawn_of(wildcards.task, wildcards.method, wildcards.seed)
 
 
-def frames_of(task, method, seed):
-    kind = SETTINGS.plan_of(task, method).kind
-    return str(paths.frames(task, method, seed, kind=kind))
-
-
-def frames_input(wildcards):
-    return frames_of(wildcards.task, wildcards.method, wildcards.seed)
-
-
 def table_name(wildcards):
     """The table that a strip or record is of, as in `Config.tables`."""
     paper = getattr(wildcards, "paper", None)
@@ -206,7 +197,7 @@ def strip_rows(wildcards):
 
 def strip_frames(wildcards):
     seed = SETTINGS.seeds[0]
-    return [frames_of(wildcards.task, m, seed) for m in strip_rows(wildcards)]
+    return [str(paths.frames(wildcards.task, m, seed)) for m in strip_rows(wildcards)]
 
 
 def strip_drawn(wildcards):
@@ -216,7 +207,7 @@ def strip_drawn(wildcards):
 
 def track_frames(wildcards):
     rows = SETTINGS.rows_of(table_name(wildcards))
-    return [frames_of(*row, seed) for row in rows for seed in SETTINGS.seeds]
+    return [str(paths.frames(*row, seed)) for row in rows for seed in SETTINGS.seeds]
 
 
 def offsets_artifact(wildcards):
@@ -269,10 +260,10 @@ def paper_results(paper):
 ROWS = [(*row, seed) for row in SETTINGS.rows_of("table1") for seed in SETTINGS.seeds]
 TABLE_MEASURES = [str(paths.measure(*row, f)) for row in ROWS for f in paths.FAMILIES]
 TABLE_STRIPS = [str(paths.strip(task)) for task in TABLE.tasks]
-TABLE_FRAMES = [frames_of(*row) for row in ROWS]
+TABLE_FRAMES = [str(paths.frames(*row)) for row in ROWS]
 TABLE_READS = reads.table(SETTINGS)
 EVALUATOR_WEIGHTS = weights(reads.measure_files(SETTINGS, *reads.EVALUATOR_FIELDS))
 EVALUATOR_READS = {
-    **reads.measure(SETTINGS, *reads.EVALUATOR_FIELDS),
+    **reads.fields(SETTINGS, *reads.EVALUATOR_FIELDS),
     **EVALUATOR_WEIGHTS,
 }

@@ -32,7 +32,7 @@ rule translate:
         **paths.artifact_files("{task}", "{method}", "{seed}"),
         keyframes=keyframes_input,
     output:
-        frames=paths.generated("{task}", "{method}", "{seed}"),
+        frames=paths.frames("{task}", "{method}", "{seed}"),
         drawn=paths.drawn_in_full("{task}", "{method}", "{seed}"),
     log:
         paths.log("translate", "{task}", "{method}", "{seed}"),
@@ -48,37 +48,9 @@ rule translate:
     params:
         config=config_file,
         root=root,
+        reads=translation_reads,
     message:
         "Translating {wildcards.task} with {wildcards.method}, seed {wildcards.seed}"
     shell:
         "cd {params.root:q} && slimvid translate {wildcards.task} {wildcards.method} {wildcards.seed}"
-        ' --config {params.config:q} --log "$OLDPWD"/{log:q}'
-
-
-rule interpolate:
-    input:
-        **paths.prepared_files("{task}", "test"),
-        frames=paths.generated("{task}", "{method}", "{seed}"),
-    output:
-        frames=paths.interpolated("{task}", "{method}", "{seed}"),
-    log:
-        paths.log("interpolate", "{task}", "{method}", "{seed}"),
-    benchmark:
-        paths.benchmark("interpolate", "{task}", "{method}", "{seed}")
-    wildcard_constraints:
-        method=any_of(KEYFRAME_METHODS),
-    retries: 0
-    conda:
-        "../../environment.yml"
-    threads: SLOTS
-    resources:
-        mem_mb=1000,
-    params:
-        config=config_file,
-        root=root,
-        reads=interpolation_reads,
-    message:
-        "Interpolating {wildcards.task} of {wildcards.method}, seed {wildcards.seed}"
-    shell:
-        "cd {params.root:q} && slimvid interpolate {wildcards.task} {wildcards.method} {wildcards.seed}"
         ' --config {params.config:q} --log "$OLDPWD"/{log:q}'

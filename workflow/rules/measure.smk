@@ -51,34 +51,6 @@ rule measure_real:
         'cd {params.root:q} && slimvid measure-real {wildcards.task} --config {params.config:q} --log "$OLDPWD"/{log:q}'
 
 
-rule measure_cost:
-    input:
-        **paths.prepared_files("{task}", "test"),
-        **paths.artifact_files("{task}", "{method}", "{seed}"),
-        budgets=trained_files("budget"),
-        drawn=drawn_input,
-    output:
-        measures=paths.measure("{task}", "{method}", "{seed}", "cost"),
-    log:
-        paths.log("measure_cost", "{task}", "{method}", "{seed}"),
-    benchmark:
-        paths.benchmark("measure_cost", "{task}", "{method}", "{seed}")
-    retries: 0
-    conda:
-        "../../environment.yml"
-    threads: SLOTS
-    resources:
-        mem_mb=1000,
-    params:
-        config=config_file,
-        root=root,
-    message:
-        "Counting the cost of {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
-    shell:
-        "cd {params.root:q} && slimvid measure-cost {wildcards.task} {wildcards.method} {wildcards.seed}"
-        ' --config {params.config:q} --log "$OLDPWD"/{log:q}'
-
-
 rule measure_latency:
     input:
         **paths.prepared_files("{task}", "test"),
@@ -110,18 +82,23 @@ rule measure_latency:
         ' --config {params.config:q} --log "$OLDPWD"/{log:q}'
 
 
-rule measure_quality:
+rule measure:
+    """Cost and quality of a row, in one process: either alone would mostly import."""
     input:
         **paths.prepared_files("{task}", "test"),
         **paths.evaluator_files("{task}"),
         **paths.real_files("{task}"),
-        frames=frames_input,
+        **paths.artifact_files("{task}", "{method}", "{seed}"),
+        budgets=trained_files("budget"),
+        drawn=drawn_input,
+        frames=paths.frames("{task}", "{method}", "{seed}"),
     output:
-        measures=paths.measure("{task}", "{method}", "{seed}", "quality"),
+        cost=paths.measure("{task}", "{method}", "{seed}", "cost"),
+        quality=paths.measure("{task}", "{method}", "{seed}", "quality"),
     log:
-        paths.log("measure_quality", "{task}", "{method}", "{seed}"),
+        paths.log("measure", "{task}", "{method}", "{seed}"),
     benchmark:
-        paths.benchmark("measure_quality", "{task}", "{method}", "{seed}")
+        paths.benchmark("measure", "{task}", "{method}", "{seed}")
     retries: 0
     conda:
         "../../environment.yml"
@@ -131,9 +108,9 @@ rule measure_quality:
     params:
         config=config_file,
         root=root,
-        reads=quality_reads,
+        reads=measure_reads,
     message:
-        "Measuring the frames of {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
+        "Measuring {wildcards.method} on {wildcards.task}, seed {wildcards.seed}"
     shell:
-        "cd {params.root:q} && slimvid measure-quality {wildcards.task} {wildcards.method} {wildcards.seed}"
+        "cd {params.root:q} && slimvid measure {wildcards.task} {wildcards.method} {wildcards.seed}"
         ' --config {params.config:q} --log "$OLDPWD"/{log:q}'

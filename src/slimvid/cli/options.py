@@ -98,8 +98,3 @@ def below(config: "Config", task: str, method: str, seed: int) -> list[Path]:
     """Checkpoints of the students that a row was put over."""
     plan(config, task, method)
     return [paths.checkpoint(task, row, seed) for row in config.trained(method)[1:]]
-
-
-def frames(config: "Config", task: str, method: str, seed: int) -> Path:
-    """Complete test clips of a row."""
-    return paths.frames(task, method, seed, kind=plan(config, task, method).kind)

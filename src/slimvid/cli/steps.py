@@ -15,7 +15,6 @@ from slimvid.cli.options import (
     Task,
     below,
     drawn,
-    frames,
     job,
     keyframes,
     plan,
@@ -146,36 +145,18 @@ def select_keyframes(task: Task, method: Method, config: ConfigFiles = None, log
 def translate(
     task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None
 ) -> None:
-    """Draw a task's test clips with a trained translator (key-frames only where its plan says so)."""
+    """Draw a task's test clips with a trained translator, whole ones also where its plan skips frames."""
     with job(config, log) as settings:
-        from slimvid.infer.translate import translate as run
+        from slimvid.infer.complete import translate_whole as run
 
         run(
             paths.checkpoint(task, method, seed),
             paths.prepared(task),
+            plan(settings, task, method),
             keyframes(settings, task, method),
-            paths.generated(task, method, seed),
-            paths.drawn_in_full(task, method, seed),
+            paths.frames(task, method, seed),
             device=settings.device,
             threads=settings.threads,
-        )
-
-
-@app.command()
-def interpolate(
-    task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None
-) -> None:
-    """Complete clips of which only key-frames were drawn."""
-    with job(config, log) as settings:
-        from slimvid.infer.interpolate import interpolate as run
-        from slimvid.runtime import set_threads
-
-        set_threads(settings.threads)
-        run(
-            paths.generated(task, method, seed),
-            paths.prepared(task),
-            plan(settings, task, method),
-            paths.interpolated(task, method, seed),
         )
 
 
@@ -187,23 +168,6 @@ def measure_real(task: Task, config: ConfigFiles = None, log: LogFile = None) ->
 
         section(settings.tasks, task, "tasks")
         run(paths.prepared(task), paths.evaluator(task), settings.measure)
-
-
-@app.command()
-def measure_cost(
-    task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None
-) -> None:
-    """Count MACs, parameters and activation memory of a trained translator."""
-    with job(config, log) as settings:
-        from slimvid.measure.cost import measure_cost as run
-
-        run(
-            paths.checkpoint(task, method, seed),
-            paths.prepared(task),
-            drawn(settings, task, method, seed),
-            paths.measure(task, method, seed, "cost"),
-            below=below(settings, task, method, seed),
-        )
 
 
 @app.command()
@@ -227,15 +191,21 @@ def measure_latency(
 
 
 @app.command()
-def measure_quality(
-    task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None
-) -> None:
-    """Measure a row's frames against the truth."""
+def measure(task: Task, method: Method, seed: Seed, config: ConfigFiles = None, log: LogFile = None) -> None:
+    """Count what a row costs, and measure its frames against the truth."""
     with job(config, log) as settings:
-        from slimvid.measure.quality import measure_quality as run
+        from slimvid.measure.cost import measure_cost
+        from slimvid.measure.quality import measure_quality
 
-        run(
-            frames(settings, task, method, seed),
+        measure_cost(
+            paths.checkpoint(task, method, seed),
+            paths.prepared(task),
+            drawn(settings, task, method, seed),
+            paths.measure(task, method, seed, "cost"),
+            below=below(settings, task, method, seed),
+        )
+        measure_quality(
+            paths.frames(task, method, seed),
             paths.prepared(task),
             paths.evaluator(task),
             settings.measure,

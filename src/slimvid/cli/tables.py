@@ -15,7 +15,6 @@ from slimvid.cli.options import (
     Table,
     Task,
     drawn,
-    frames,
     job,
     plan,
     rows_of,
@@ -35,7 +34,7 @@ def strip(task: Task, table: Table = "table1", config: ConfigFiles = None, log: 
 
         seed = settings.seeds[0]
         methods = rows_of(settings, table, task)
-        rows = [(m, frames(settings, task, m, seed)) for m in methods]
+        rows = [(m, paths.frames(task, m, seed)) for m in methods]
         marks: dict[str, dict[str, Path]] = {}
         for m in methods:
             kind, file = others(plan(settings, task, m)), drawn(settings, task, m, seed)

@@ -30,6 +30,7 @@ from slimvid.measure.quality_protocol import UNITS, judged_data, judged_samples
 from slimvid.measure.real import Real, read_real
 from slimvid.measure.resample import clip_draws, interval, mean_replicates
 from slimvid.measure.segmenter import mean_iou
+from slimvid.runtime import log
 
 if TYPE_CHECKING:
     from slimvid.settings import MeasureSettings
@@ -256,6 +257,8 @@ def _summary(
 ) -> tuple[dict[str, float | None], dict[str, list[float]]]:
     """Values over all clips, and their replicates on the common draws of clips."""
     draws = clip_draws(len(seen.clips), settings.bootstrap, seed=BOOTSTRAP_SEED)
+    if len(seen.clips) < 2:
+        log.warning("%s: one test clip, so no spread over clips; prepare more (test_clips)", task.root)
     values: dict[str, float | None] = {}
     replicates: dict[str, list[float]] = {}
     for name, owner in seen.owners.items():

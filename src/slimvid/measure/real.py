@@ -20,6 +20,7 @@ from slimvid.measure import evaluator as evaluators
 from slimvid.measure.evaluator import Evaluator
 from slimvid.measure.frechet import half_sample_floor
 from slimvid.measure.label_scores import label_scores
+from slimvid.measure.lite_features import STILL
 from slimvid.measure.pose_error import point_distances
 from slimvid.measure.segmenter import mean_iou
 from slimvid.measure.video_stats import warping_error
@@ -110,6 +111,12 @@ def look(judge: Evaluator, task: PreparedTask, split: str, settings: "MeasureSet
         reading["late"] = perceptual.neighbour_distances(frames)
         readings.append(reading)
     joined = {key: np.concatenate(value) for key, value in features.items()}
+    for name, value in joined.items():
+        if not value.std(axis=0).max() > STILL:
+            raise SlimvidError(
+                f"{task.root}: by {name} the real {split} frames are all alike, so nothing can be measured "
+                "against them; prepare the task with clips in which something moves"
+            )
     floors = {f"{key}_floor": half_sample_floor(value) for key, value in joined.items()}
     again = lambda: (evaluators.clip_frames(task, split, i.name, i.length) for i in infos)  # noqa: E731
     joined |= standard.clip_features(settings, again, [info.length for info in infos])

@@ -35,7 +35,7 @@ class ShiftTolerant(nn.Module):
         maps = []
         for level, conv in enumerate(self.convs):
             if level == 0:
-                x = F.relu(_blur(conv(x)))  # here alone the blur comes before the rectifier
+                x = F.relu(_blurred(conv, x))  # here alone the blur comes before the rectifier
             else:
                 x = _blur(F.max_pool2d(x, 3, stride=1)) if level < 3 else x
                 x = F.relu(conv(x))
@@ -69,3 +69,23 @@ def _blur(x: Tensor) -> Tensor:
     line = x.new_tensor([1.0, 2.0, 1.0]) / 4
     kernel = (line[:, None] * line).expand(x.shape[1], 1, 3, 3)
     return F.conv2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), kernel, stride=2, groups=x.shape[1])
+
+
+def _blurred(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """``_blur(conv(x))``: inside as one 13 x 13 convolution with stride 2, a quarter of the work.
+
+    The first place of the blur reads reflected pixels and so equals the second, as the last does the one
+    before where the size is odd. Where it is even, the last row and column are blurred by themselves.
+    """
+    line = x.new_tensor([1.0, 2.0, 1.0]) / 4
+    channels, given, size, _ = conv.weight.shape
+    wide = F.conv2d(conv.weight.reshape(-1, 1, size, size), (line[:, None] * line)[None, None], padding=2)
+    inside = F.conv2d(x, wide.reshape(channels, given, size + 2, size + 2), conv.bias, 2, conv.padding)
+    height, width = (side + 2 * conv.padding[0] - size + 1 for side in x.shape[2:])
+    whole = F.pad(inside, (1, 1, 1, 1), mode="replicate")
+    reach = size + 1  # rows or columns at the end that give six places, of which the last two count
+    if height % 2 == 0:
+        whole[:, :, -1] = _blur(conv(x[:, :, -reach:]))[:, :, -1]
+    if width % 2 == 0:
+        whole[..., -1] = _blur(conv(x[..., -reach:]))[..., -1]
+    return whole

@@ -38,7 +38,8 @@ def read_measures(config: Config, root: Path, *, table: str = "table1") -> Measu
 
 def _read(path: Path, task: str, method: str, seed: int) -> Mapping[str, Any]:
     if not path.is_file():
-        step = f"slimvid measure-{path.stem} {task} {method} {seed}"
+        step = "measure-latency" if path.stem == "latency" else "measure"
+        step = f"slimvid {step} {task} {method} {seed}"
         raise SlimvidError(f"{path}: missing; run `snakemake {path}` (or `{step}`) first")
     document = read_json(path)
     values = document.get("values") if isinstance(document, dict) else None
