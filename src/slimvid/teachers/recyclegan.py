@@ -158,6 +158,10 @@ class Objective(objective.Objective):
         ]
         yield Ways(batch=batch, out=Drawn(ways[0].fake), ways=ways)
 
+    def stream(self, generator: nn.Module, batch: Unpaired) -> Iterator[View]:
+        x = batch.conditions[:, 0] * 2 - 1
+        yield View(batch=batch, out=Drawn(self._run(generator, x)))
+
     def losses(self, view: Ways) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         g, d = self._gan(view.ways)
         for way in view.ways:

@@ -158,7 +158,7 @@ class Training:
             if learning(distillation):
                 self.networks["distillation"] = distillation
                 rate = self.optimisers["generator"].param_groups[0]["lr"]
-                self.optimisers["distillation"] = adam(distillation, rate)
+                self.optimisers["distillation"] = adam(learning(distillation), rate)
             self.taps = Taps(generator, [ours for ours, _ in distillation.layers], whose="student")
         self.judges = learning(objective.discriminators)
         judged = {id(p) for p in self.judges}

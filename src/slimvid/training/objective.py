@@ -51,9 +51,9 @@ def learning(*modules: nn.Module) -> list[nn.Parameter]:
     return [p for module in modules for p in module.parameters() if p.requires_grad]
 
 
-def adam(module: nn.Module, lr: float) -> Optimizer:
-    """Adam with the family's betas (0.5, 0.999) over the weights that learn."""
-    return Adam(learning(module), lr=lr, betas=(0.5, 0.999), fused=True)
+def adam(weights: Sequence[nn.Parameter], lr: float) -> Optimizer:
+    """Adam with the family's betas (0.5, 0.999)."""
+    return Adam(weights, lr=lr, betas=(0.5, 0.999), fused=True)
 
 
 class Objective(nn.Module):
@@ -86,6 +86,10 @@ class Objective(nn.Module):
         """
         raise NotImplementedError
 
+    def stream(self, generator: nn.Module, batch: Batch) -> Iterator[View]:
+        """The same pictures without what only these losses need, for a network that learns by others."""
+        return self.unroll(generator, batch)
+
     def losses(self, view: View) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The named losses of a view: the generator's, and the discriminators'.
 
@@ -104,5 +108,11 @@ class Objective(nn.Module):
         return {"generator": generator, **own, **self.discriminators}
 
     def optimizers(self, generator: nn.Module) -> dict[str, Optimizer]:
-        """An optimiser for each of `networks`: Adam at the settings' rate."""
-        return {name: adam(net, self.settings.lr) for name, net in self.networks(generator).items()}
+        """An optimiser for each of `networks`: Adam at the settings' rate. What they share learns once."""
+        made, taken = {}, set()
+        for name, net in self.networks(generator).items():
+            own = [p for p in learning(net) if id(p) not in taken]
+            taken |= {id(p) for p in own}
+            if own:
+                made[name] = adam(own, self.settings.lr)
+        return made

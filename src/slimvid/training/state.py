@@ -71,9 +71,13 @@ class Training(Protocol):
 
 
 def changing(module: nn.Module) -> dict[str, Tensor]:
-    """The tensors of a module that training changes: weights that learn, and buffers."""
-    frozen = {name for name, p in module.named_parameters() if not p.requires_grad}
-    return {name: t for name, t in module.state_dict().items() if name not in frozen}
+    """The tensors of a module that training changes, each once: weights that learn, and buffers."""
+    frozen = {name for name, p in module.named_parameters(remove_duplicate=False) if not p.requires_grad}
+    found: dict[int, tuple[str, Tensor]] = {}
+    for name, t in module.state_dict().items():
+        if name not in frozen:
+            found.setdefault(t.data_ptr() if t.numel() else id(t), (name, t))
+    return dict(found.values())
 
 
 @dataclass(frozen=True)

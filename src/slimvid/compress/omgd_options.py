@@ -1,0 +1,36 @@
+"""The head of ``omgd`` (see ``slimvid.rows``): what a row of it may say."""
+
+from pydantic import Field
+
+from slimvid.section import Section, Unique, UserPath
+from slimvid.settings import TEACHER_KEYS
+
+TEACHERS = ("vid2vid", "recyclegan")
+PLANS = ("every_frame", "keyframes")
+TRAIN = TEACHER_KEYS - {"width", "blocks", "start", "going_on"}
+
+
+class Options(Section):
+    """The method's own keys; the weights are the release's for pix2pix, the rest the paper's."""
+
+    width: float = Field(0.25, gt=0, le=1, description="of the student, as a share of the original's")
+    expand: float = Field(4.0, gt=1, description="eta: the wide teacher's width over the student's (4.1)")
+    deepen: int = Field(
+        4, ge=0, description="the deep teacher's residual blocks over the student's; 0: no deep teacher"
+    )
+    every: int = Field(3, ge=1, description="n: the teachers learn in every n-th step, the student in each")
+    shared: int = Field(3, ge=0, description="stages of a discriminator that both teachers share")
+    ssim: float = Field(10.0, ge=0, description="weight of 1 - SSIM (Eq. 4)")
+    feature: float = Field(10.0, ge=0, description="weight of the feature loss (Eq. 5)")
+    style: float = Field(1e4, ge=0, description="weight of the style loss (Eq. 6)")
+    tv: float = Field(1e-5, ge=0, description="weight of the total variation, a sum over the picture")
+    channel: float = Field(100.0, ge=0, description="weight of the channel distillation (Eq. 10)")
+    layers: Unique[str] = Field(
+        (),
+        description="layers whose channels are distilled, the same names in student and wide teacher; "
+        "none: four, evenly spread over the residual blocks and the decoder",
+    )
+    vgg: UserPath | None = Field(
+        None, description="VGG-16 weights (torchvision); none: EfficientNet-Lite0 stands in for it"
+    )
+    train: dict = Field(default_factory=dict, description="changes to the original's training settings")

@@ -1,0 +1,198 @@
+"""OMGD: two teachers that learn, a student that sees neither truth nor discriminator, in one loop."""
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from pyarrow.parquet import read_table
+from scipy.ndimage import gaussian_filter
+
+from slimvid import artifact
+from slimvid.compress.omgd import Online, share, student_spec, teacher_specs
+from slimvid.compress.omgd_losses import Lite0Features, output_losses, ssim, style, total_variation
+from slimvid.compress.omgd_options import Options
+from slimvid.errors import SlimvidError
+from slimvid.settings import MethodSettings
+from slimvid.teachers import vid2vid
+from slimvid.training.loop import Training
+
+SMALL = {"width": 0.5, "expand": 2, "deepen": 2}
+
+
+@pytest.fixture(params=["vid2vid", "recyclegan"])
+def kind(request, tiny_settings, recyclegan_settings, tiny_task, looks_task):
+    return {"vid2vid": (tiny_settings, tiny_task), "recyclegan": (recyclegan_settings, looks_task)}[
+        request.param
+    ]
+
+
+@pytest.fixture
+def training(kind, told):
+    def make(**options):
+        settings, store = kind
+        run, own = told(store), Options(**SMALL | options)
+        net = run.network(student_spec(settings, run.data.meta.condition, own, {}))
+        return Training(run, net, Online(run, settings, options=own, student=net))
+
+    return make
+
+
+def weights(training):
+    return {n: [p.detach().clone() for p in m.parameters()] for n, m in training.networks.items()}
+
+
+def moved(before, after):
+    return {n for n in before if any(not torch.equal(a, b) for a, b in zip(before[n], after[n], strict=True))}
+
+
+def test_teachers_learn_every_nth_step_and_the_student_in_each(training):
+    t = training(every=2)
+    start = weights(t)
+    first = t.step(0)
+    assert moved(start, between := weights(t)) == set(t.networks)
+    second = t.step(1)
+    assert moved(between, weights(t)) == {"generator", "connectors"}
+    assert {"ssim", "feature", "style", "tv", "channel"} == set(second) < set(first)
+    assert any(name.startswith("wide_gan") for name in first) and any("deep_disc" in name for name in first)
+
+
+def test_each_network_draws_once_a_picture(training, kind):
+    """The teachers' own terms (cycles) apart, which the original has as well."""
+    t = training(every=2)
+    calls = Counter()
+    nets = {"student": t.generator, **t.objective.nets}
+    for name, net in nets.items():
+        net.register_forward_hook(lambda *_, name=name: calls.update([name]))
+    t.step(1)
+    pictures = t.tally.updates
+    assert calls == {"student": pictures, "wide": pictures, "deep": pictures}
+
+
+def test_the_student_sees_neither_the_truth_nor_a_discriminator(training):
+    """Its gradient is that of its distillation alone, and the teachers get none from it."""
+    t = training(every=1)
+    objective = t.objective
+    batch = objective.sample(np.random.default_rng(0), 0)
+    view = next(objective.unroll(t.generator, batch))
+    g, _ = objective.losses(view)
+    own = {"ssim", "feature", "style", "tv", "channel"}
+    others = torch.stack([value for name, value in g.items() if name not in own]).sum()
+    student = list(t.generator.parameters())
+    found = torch.autograd.grad(others, student, retain_graph=True, allow_unused=True)
+    assert all(gradient is None for gradient in found)
+    mine = torch.stack([g[name] for name in own]).sum()
+    teachers = list(objective.nets.parameters())
+    assert all(x is None for x in torch.autograd.grad(mine, teachers, retain_graph=True, allow_unused=True))
+    assert any(x is not None for x in torch.autograd.grad(mine, student, allow_unused=True))
+
+
+@pytest.mark.parametrize("stages", [0, 2, 9])
+def test_the_first_stages_of_the_discriminators_are_shared(tiny_task, tiny_settings, told, stages):
+    run = told(tiny_task)
+    one, other = (vid2vid.Objective(run, tiny_settings).discriminators for _ in range(2))
+    share(one, other, stages=stages)
+    for name in one:
+        pairs = zip(one[name].scales[0].stages, other[name].scales[0].stages, strict=True)
+        assert [a is b for a, b in pairs] == [i < stages for i in range(5)]
+
+
+def test_what_is_shared_learns_by_one_optimiser_and_is_saved_once(training):
+    t = training(shared=3)
+    held = [id(p) for o in t.optimisers.values() for group in o.param_groups for p in group["params"]]
+    assert len(held) == len(set(held))
+    wanted = {id(p) for net in t.networks.values() for p in net.parameters() if p.requires_grad}
+    assert set(held) == wanted
+
+
+def test_it_writes_the_student_alone_and_says_what_taught_it(compressed, kind, tmp_path):
+    settings, store = kind
+    row = MethodSettings(method="omgd", options={**SMALL, "train": {"iterations": 3}})
+    compressed(row, store, tmp_path, teacher=tmp_path, teacher_settings=settings)
+    source = artifact.read(tmp_path)
+    source.module()
+    assert source.provenance["features"].startswith("EfficientNet-Lite0 in the place of VGG-16")
+    wide, deep = (source.provenance["teachers"][name] for name in ("wide", "deep"))
+    sizes = [json.dumps(spec) for spec in (source.spec, wide, deep)]
+    assert len(set(sizes)) == 3
+    curves = read_table(tmp_path / "curves.parquet").to_pydict()
+    taught = next(name for name in curves if name.startswith("wide_gan"))
+    assert np.isfinite(curves[taught]).tolist() == [True, False, False]  # every third step
+    assert np.isfinite(curves["ssim"]).all()
+
+
+def test_a_killed_run_ends_with_the_same_bytes(compressed, kind, tmp_path, monkeypatch):
+    settings, store = kind
+    row = MethodSettings(method="omgd", options={**SMALL, "train": {"iterations": 4, "save_every": 2}})
+
+    def run(name):
+        compressed(row, store, tmp_path / name, teacher=tmp_path, teacher_settings=settings)
+        return (tmp_path / name / "weights.safetensors").read_bytes()
+
+    step = Training.step
+
+    def killed(self, index):
+        if index == 3:
+            raise KeyboardInterrupt
+        return step(self, index)
+
+    whole = run("whole")
+    monkeypatch.setattr(Training, "step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run("killed")
+    monkeypatch.setattr(Training, "step", step)
+    assert run("killed") == whole
+
+
+def test_specs_are_the_papers(tiny_settings, recyclegan_settings, tiny_task, told):
+    condition = told(tiny_task).data.meta.condition
+    wide = tiny_settings.model_copy(update={"width": 64})
+    options = Options()
+    assert student_spec(wide, condition, options, {})["width"] == 16
+    specs = teacher_specs(wide, condition, options)
+    assert specs["wide"]["width"] == 64 and specs["deep"]["width"] == 16
+    assert specs["deep"]["blocks"] == 4 * specs["wide"]["blocks"]
+    assert set(teacher_specs(wide, condition, Options(deepen=0))) == {"wide"}
+
+
+def test_a_layer_that_is_not_there_is_named(tiny_settings, tiny_task, told):
+    condition = told(tiny_task).data.meta.condition
+    with pytest.raises(SlimvidError, match=r"layer 'trunk': the student's network has none .* down_seg"):
+        student_spec(tiny_settings, condition, Options(layers=("trunk",)), {})
+
+
+def test_ssim_is_wang_and_colleagues_with_zeros_beyond_the_border():
+    draw = np.random.default_rng(0)
+    a = draw.uniform(-1, 1, (2, 3, 24, 20))
+    b = (a + draw.normal(0, 0.2, a.shape)).clip(-1, 1)
+
+    def mean(x):
+        return gaussian_filter(x, 1.5, truncate=5 / 1.5, mode="constant", axes=(2, 3))  # 11 pixels
+
+    ma, mb = mean(a), mean(b)
+    va, vb, both = mean(a * a) - ma**2, mean(b * b) - mb**2, mean(a * b) - ma * mb
+    c1, c2 = 0.01**2, 0.03**2
+    wanted = (2 * ma * mb + c1) * (2 * both + c2) / ((ma**2 + mb**2 + c1) * (va + vb + c2))
+    one, other = (torch.from_numpy(x).float() for x in (a, b))
+    assert float(ssim(one, other)) == pytest.approx(wanted.mean(), abs=1e-4)
+    assert float(ssim(one, one)) == pytest.approx(1.0)
+
+
+def test_total_variation_and_style_are_their_formulas():
+    x = torch.zeros(2, 3, 4, 4)
+    x[0, 0, :, 2:] = 1  # one edge of four pixels in one of two pictures
+    assert float(total_variation(x)) == 4 / 2
+    a, b = torch.rand(1, 2, 3, 3), torch.rand(1, 2, 3, 3)
+    gram = [torch.einsum("ncij,ndij->ncd", f, f) / (2 * 9) for f in (a, b)]
+    assert float(style(a, b)) == pytest.approx(float((gram[0] - gram[1]).abs().mean()))
+
+
+def test_equal_pictures_cost_nothing_but_their_variation():
+    features = Lite0Features()
+    picture = torch.rand(1, 3, 32, 32) * 2 - 1
+    losses = output_losses(features, picture, [picture, picture])
+    assert losses["tv"] == 2 * total_variation(picture)
+    assert all(float(losses[name]) == pytest.approx(0, abs=1e-5) for name in ("ssim", "feature", "style"))
+    worse = output_losses(features, picture.flip(3), [picture])
+    assert all(float(worse[name]) > 0.01 for name in ("ssim", "feature"))
