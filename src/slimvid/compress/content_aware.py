@@ -1,10 +1,10 @@
 """Content-aware GAN compression (CA; Liu et al. 2021) of a video original, as Fast-Vid2Vid compares with it.
 
-From every layer the channels go on which the content of interest hangs least (``content_aware_scores``), the
+The channels on which the content of interest hangs least leave every layer (``content_aware_scores``), the
 same share everywhere; layers that meet in a sum lose the same ones. The student is the original's plain
 network at a lower width and begins with the weights that are left. It goes on learning the original's
 objective, with the discriminators that the original learned with, and from the original's frames where their
-content is (3.3; M is the content, T and S the original's and the student's frame):
+content is (M is the content, T and S are the original's and the student's frame):
 
     L_KD = 3 |M T - M S|_1 + 3 L_per(M T, M S)
 
