@@ -231,10 +231,12 @@ def logging_to(path: Path | None) -> Iterator[None]:
     for handler in handlers:
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
         log.addHandler(handler)
+    before = log.level
     log.setLevel(logging.INFO)
     try:
         yield
     finally:
+        log.setLevel(before)
         for handler in handlers:
             log.removeHandler(handler)
             handler.close()
