@@ -37,8 +37,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         room = Path(folder)
         shutil.copytree(args.run / "data", room / "data")
-        config = room / "longer.yaml"
-        config.write_text(yaml.safe_dump(longer(checkouts[0], args.iterations)), encoding="utf-8")
+        for checkout in checkouts:  # each by its own revision of the configuration
+            config = yaml.safe_dump(longer(checkout, args.iterations))
+            (room / f"{checkout.name}.yaml").write_text(config, encoding="utf-8")
         print(f"CPU ms an iteration, least of {args.rounds} rounds\n{'':26}{'old':>9}{'new':>9}  new/old")
         for task, row in TRAININGS:
             took: dict[Path, list[float]] = {path: [] for path in checkouts}
@@ -48,7 +49,7 @@ def main() -> None:
                     if row != "original":
                         below = Path("checkpoints", task, "original")
                         shutil.copytree(args.run / below, room / below)
-                    took[checkout].append(seconds(checkout, room, config, task, row) / args.iterations)
+                    took[checkout].append(seconds(checkout, room, task, row) / args.iterations)
             old, new = (1000 * min(took[path]) for path in checkouts)
             print(f"{task + ' ' + row:26}{old:9.1f}{new:9.1f}  {new / old:.3f}", flush=True)
 
@@ -67,11 +68,11 @@ def longer(checkout: Path, iterations: int) -> dict:
     return smoke
 
 
-def seconds(checkout: Path, room: Path, config: Path, task: str, row: str) -> float:
+def seconds(checkout: Path, room: Path, task: str, row: str) -> float:
     """CPU seconds of a training's steps."""
     step = ["train-teacher", task] if row == "original" else ["compress", task, row]
     subprocess.run(
-        [sys.executable, "-m", "slimvid", *step, "0", "--config", config],
+        [sys.executable, "-m", "slimvid", *step, "0", "--config", f"{checkout.name}.yaml"],
         cwd=room,
         env={**os.environ, "PYTHONPATH": str(checkout / "src"), "OMP_NUM_THREADS": "1"},
         check=True,

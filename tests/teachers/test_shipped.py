@@ -1,15 +1,20 @@
 """Originals that come with the project: what a training goes on from, and when it does not."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 
 from slimvid import artifact
+from slimvid.config import load
+from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
 from slimvid.files import write_json
 from slimvid.settings import GoingOn
-from slimvid.teachers import shipped, train_original
+from slimvid.teachers import shipped, teacher_module, train_original
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +86,8 @@ def test_other_settings_train_from_nothing_and_say_so(
 @pytest.mark.parametrize(
     ("task", "data", "why"),
     [
-        ("looks", {"clips": 3}, "data of another 'clips'"),
+        ("looks", {"source": "elsewhere"}, "data of another 'source'"),
+        ("looks", {"clips": 120}, None),  # of the same source: it may have seen more
         ("looks", {"height": 64}, "data of another 'height'"),
         ("faces", {"clips": 3, "source": "elsewhere"}, None),  # a video of the user's, by path
         ("faces", {"width": 64}, "data of another 'width'"),
@@ -128,3 +134,30 @@ def test_weights_are_in_half_precision_beside_their_card(file):
     tensors = artifact.read_tensors(file)
     assert {name.split("/")[0] for name in tensors} == {"generator", "discriminators"}
     assert {t.dtype for t in tensors.values()} == {torch.float16}
+
+
+ORIGINALS = sorted((ROOT / "data/originals").glob("*.json"))
+
+
+@pytest.mark.parametrize("card", ORIGINALS, ids=lambda p: p.stem)
+def test_what_is_shipped_fits_the_default_run(card):
+    """Whole, below 4 MB, and of the network and the data that the default configuration has."""
+    config = load(ROOT / "config/demo.yaml")
+    found = shipped.read(card.with_suffix(".safetensors"))
+    assert found.path.stat().st_size < 4 * 2**20 and found.card["task"] == card.stem
+    task, settings = config.tasks[card.stem], config.teacher_settings(card.stem)
+    assert settings.start == found.path.relative_to(ROOT) or settings.start == found.path
+    condition = ConditionSpec.from_dict(found.card["data"]["condition"])
+    spec = teacher_module(settings).generator_spec(settings, condition)
+    assert json.loads(json.dumps(spec)) == found.card["spec"]
+    assert [found.card["data"][key] for key in ("height", "width", "fps")] == [
+        task.height,
+        task.width,
+        task.fps,
+    ]
+    assert found.card["plan"].get("first", "zero") == getattr(settings, "first", "zero")
+    assert found.card["val"]["perceptual"] > 0 and found.card["updates"] >= 1000
+
+
+def test_originals_are_shipped():
+    assert ORIGINALS

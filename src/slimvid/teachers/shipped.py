@@ -33,15 +33,16 @@ class Shipped:
     def misfit(self, run: Run, spec: Mapping[str, Any]) -> str | None:
         """Why a training can't go on from it, in words; None where it can.
 
-        Its own task must be the very data that it was trained on. A task of another name, a video of the
-        user's, may go on from an original of its kind.
+        Its own task must be of the same source, kind and size; the shipped training may have seen more clips
+        of it. A task of another name, a video of the user's, may go on from an original of its kind and size.
         """
         own, theirs = _as_read(spec), self.card["spec"]
         if other := [key for key in {**own, **theirs} if own.get(key) != theirs.get(key)]:
             return f"its network has another {other[0]!r}"
         data = described(run.data)
-        wanted = data if run.task == self.card["task"] else {k: data[k] for k in ("height", "width")}
-        other = [key for key, value in wanted.items() if self.card["data"].get(key) != value]
+        same = ("source", "height", "width", "fps", "condition")
+        wanted = same if run.task == self.card["task"] else ("height", "width")
+        other = [key for key in wanted if self.card["data"].get(key) != data[key]]
         return f"it was trained on data of another {other[0]!r}" if other else None
 
     def load(self, generator: nn.Module, objective: Objective) -> None:

@@ -270,3 +270,26 @@ def test_unknown_world_is_refused():
 
     with pytest.raises(SlimvidError, match="world 'sea'"):
         clips(Wrong())
+
+
+def test_no_held_out_person_has_the_hair_clothes_and_room_of_a_training_clip():
+    from slimvid.data.worlds import FIRST
+    from slimvid.data.worlds.face import person
+
+    def looks(split, count):
+        people = [person(np.random.default_rng(0), number=FIRST[split] + i) for i in range(count)]
+        return [(who.style, who.outfit, who.room) for who in people]
+
+    shown = looks("train", 147)
+    assert len(set(shown)) == 147
+    for split, count in (("val", 33), ("test", 36)):
+        assert len(set(looks(split, count))) == count and not set(shown) & set(looks(split, count))
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_no_held_out_clip_repeats_a_scene_of_training(world):
+    """Streets, cameras and movements are of their own: no held-out frame is near one of training."""
+    made = clips(settings(world, clip_frames=4, train_clips=6, test_clips=3))
+    split = {name: [clip.frames[1].astype(float) for clip in made[name]] for name in ("train", "test")}
+    for held in split["test"]:
+        assert min(np.abs(held - seen).mean() for seen in split["train"]) > 4

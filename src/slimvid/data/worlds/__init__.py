@@ -29,7 +29,7 @@ from slimvid.errors import SlimvidError
 
 _WORLDS = ("face", "city", "body")
 _STREAMS = ("train", "test", "val", "train conditions")  # of random numbers; the last one's of unpaired tasks
-_FIRST = {"train": 0, "val": 147, "test": 180}  # where a split starts to deal the 216 sets of families
+FIRST = {"train": 0, "val": 147, "test": 180}  # where a split starts to deal the 216 sets of families
 
 
 def _module(world: str | None):
@@ -79,7 +79,7 @@ def clips(settings) -> dict[str, Iterator[Clip]]:
         for number in range(counts[name]):
             apart = name == "train" and settings.unpaired  # two streets a clip
             own = {"conditions": random("train conditions", number)} if apart else {}
-            title, dealt = f"{settings.world}_{name}_{number:04d}", number + _FIRST[name]
+            title, dealt = f"{settings.world}_{name}_{number:04d}", number + FIRST[name]
             yield module.render(random(name, number), settings=settings, name=title, number=dealt, **own)
 
     return {name: split(name) for name in counts}
