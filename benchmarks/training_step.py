@@ -60,9 +60,9 @@ def longer(checkout: Path, iterations: int) -> dict:
     own = {"iterations": iterations, "save_every": iterations, "precision": "fp32"}
     for kind in ("teacher", "recyclegan"):
         smoke[kind] = {**smoke.get(kind, {}), **own}
-    for row in smoke["methods"].values():
+    for row in (*smoke["methods"].values(), *smoke["variants"].values()):
         row.pop("per", None)
-        if row["method"] != "replan":
+        if row.get("method", "replan") != "replan":
             options = row.setdefault("options", {})
             options["train"] = {**options.get("train", {}), "iterations": iterations}
     return smoke
