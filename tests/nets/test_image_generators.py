@@ -174,3 +174,10 @@ def test_unet_keeps_a_path_for_every_level():
     x = torch.rand(1, 4, 8, 8)
     with torch.inference_mode():
         assert torch.equal(skip(x)[:, :4], x)
+
+
+def test_a_stream_draws_with_cats_generator_as_with_the_original():
+    net, condition = _made(InceptionGenerator, inception_spec(6, blocks=1)), torch.rand(1, 3, 16, 20)
+    assert torch.equal(net.rollout().step(condition).image, net(condition * 2 - 1))
+    with pytest.raises(SlimvidError, match="without memory"):
+        net.rollout(first="real")

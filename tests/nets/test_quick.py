@@ -6,12 +6,19 @@ from torch import nn
 
 from slimvid.nets import build
 from slimvid.nets.blocks import head
+from slimvid.nets.inception import inception_spec
+from slimvid.nets.inception_vid2vid import inception_vid2vid_spec
 from slimvid.nets.quick import QuickInstanceNorm, ReflectionHead, quicken
 from slimvid.nets.resnet import resnet_spec
 from slimvid.nets.shortcut_net import shortcut_spec
 
 VID2VID = {"kind": "vid2vid", "condition_channels": 2, "width": 4, "downs": 2, "blocks": 2, "foreground": [1]}
+INCEPTION = inception_vid2vid_spec(
+    {**VID2VID, "width": 6, "past": 2, "norm": "instance", "first_frame": False}
+)
 SPECS = {
+    "inception": inception_spec(12, blocks=2),
+    "inception_vid2vid": INCEPTION,
     "recyclegan": resnet_spec(8, blocks=2),
     "mobile": resnet_spec(8, blocks=3, separable=("blocks",)),
     "vid2vid": VID2VID,
@@ -31,6 +38,9 @@ def test_quick_networks_are_the_same_networks(name, batch):
     for layer in net.modules():  # from 0.02 up, so that the picture is not flat
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight)
+        elif isinstance(layer, nn.InstanceNorm2d) and layer.affine:
+            nn.init.uniform_(layer.weight, 0.5, 1.5)
+            nn.init.uniform_(layer.bias, -0.5, 0.5)
     inputs = [torch.rand(batch, *x.shape[1:]) for x in net.example_inputs(24, 40, device="cpu")]
     state = {key: value.clone() for key, value in net.state_dict().items()}
     with torch.no_grad():
@@ -62,7 +72,10 @@ def test_the_head_has_the_same_gradient():
 
 def test_layers_that_only_look_alike_stay():
     odd = nn.Sequential(
-        nn.ReflectionPad2d(2), nn.Conv2d(4, 3, 7), nn.InstanceNorm2d(3, affine=True), nn.Conv2d(3, 3, 7)
+        nn.ReflectionPad2d(2),
+        nn.Conv2d(4, 3, 7),
+        nn.InstanceNorm2d(3, track_running_stats=True),
+        nn.Conv2d(3, 3, 7),
     )
     kinds = [type(layer) for layer in odd]
     assert [type(layer) for layer in quicken(odd)] == kinds

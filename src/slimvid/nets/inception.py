@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from slimvid.errors import SlimvidError
 from slimvid.nets.blocks import Norm, down, head, initialise, norm_layer, stem, up
 from slimvid.nets.checks import check_image, check_length, check_size, check_widths
+from slimvid.nets.framewise import FrameWise
 
 KERNELS = (1, 3, 5)
 BRANCHES = 2 * len(KERNELS)  # conventional 1, 3, 5, then depthwise 1, 3, 5
@@ -133,7 +134,7 @@ class IncResBlock(nn.Module):
         return x + self.norm(sum(branch(x) for branch in self.branches))
 
 
-class InceptionGenerator(nn.Module):
+class InceptionGenerator(FrameWise, nn.Module):
     """The ResNet generator with IncResBlocks. Images N x . x H x W in [-1, 1]; H, W multiples of 4, from 12.
 
     Args:
@@ -163,24 +164,29 @@ class InceptionGenerator(nn.Module):
         for row in widths:
             check_branches(where, row)
         self.in_channels = in_channels
-        layers = _stem(in_channels, stem, norm)
+        layers = descent(in_channels, stem, norm)
         layers += [IncResBlock(stem[2], row, norm) for row in widths]
-        layers += _ups(stem[2], up, norm)
+        layers += ascent(stem[2], up, norm)
         self.model = nn.Sequential(*layers, *head(up[1], out_channels, nn.Tanh()))
         initialise(self)
 
+    def check_size(self, height: int, width: int) -> None:
+        """Raise SlimvidError unless both down-samplings divide the size and reflection padding fits."""
+        check_size("inception generator", height, width, step=4, least=12)
+
     def forward(self, x: Tensor) -> Tensor:
         check_image("inception generator", x, self.in_channels)
-        check_size("inception generator", *x.shape[2:], step=4, least=12)
+        self.check_size(*x.shape[2:])
         return self.model(x)
 
     def example_inputs(self, height: int, width: int, device: str = "meta") -> tuple[Tensor, ...]:
         """Inputs of one frame at batch 1, for counting and timing."""
-        check_size("inception generator", height, width, step=4, least=12)
+        self.check_size(height, width)
         return (torch.zeros(1, self.in_channels, height, width, device=device),)
 
 
-def _stem(in_channels: int, widths: Sequence[int], norm: Norm) -> list[nn.Module]:
+def descent(in_channels: int, widths: Sequence[int], norm: Norm) -> list[nn.Module]:
+    """Stem and down-samplings: the channels after each."""
     bias = not norm.startswith("batch")
     layers = stem(in_channels, widths[0], norm, bias=bias)
     for a, b in itertools.pairwise(widths):
@@ -188,7 +194,8 @@ def _stem(in_channels: int, widths: Sequence[int], norm: Norm) -> list[nn.Module
     return layers
 
 
-def _ups(channels: int, widths: Sequence[int], norm: Norm) -> list[nn.Module]:
+def ascent(channels: int, widths: Sequence[int], norm: Norm) -> list[nn.Module]:
+    """Up-samplings: the channels after each."""
     layers: list[nn.Module] = []
     for a, b in zip((channels, *widths), widths, strict=False):
         layers += up(a, b, norm, bias=not norm.startswith("batch"))

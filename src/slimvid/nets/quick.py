@@ -35,8 +35,8 @@ def quicken(net: nn.Module) -> nn.Module:
                 setattr(parent, name, QuickPoint(layer))
     for parent in [m for m in net.modules() if isinstance(m, nn.Sequential)]:
         for i, layer in enumerate(parent):
-            if type(layer) is nn.InstanceNorm2d and not (layer.affine or layer.track_running_stats):
-                parent[i] = QuickInstanceNorm(layer.eps)
+            if type(layer) is nn.InstanceNorm2d and not layer.track_running_stats:
+                parent[i] = QuickInstanceNorm(layer)
             elif _is_head(layer) and i > 0 and _pads(parent[i - 1], layer):
                 parent[i - 1], parent[i] = nn.Identity(), ReflectionHead(layer)
     return net.to(memory_format=torch.channels_last)
@@ -60,17 +60,17 @@ def _pads(layer: nn.Module, conv: nn.Conv2d) -> bool:
 
 
 class QuickInstanceNorm(nn.Module):
-    """Instance normalisation without parameters. Of one image it is its batch normalisation, which keeps
-    channels-last tensors as they are and takes a sixth of the time."""
+    """Instance normalisation. Of one image it is its batch normalisation, which keeps channels-last tensors
+    as they are and takes a sixth of the time."""
 
-    def __init__(self, eps: float):
+    def __init__(self, norm: nn.InstanceNorm2d):
         super().__init__()
-        self.eps = eps
+        self.weight, self.bias, self.eps = norm.weight, norm.bias, norm.eps
 
     def forward(self, x: Tensor) -> Tensor:
         if len(x) == 1:
-            return F.batch_norm(x, None, None, training=True, eps=self.eps)
-        return F.instance_norm(x, eps=self.eps)
+            return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
+        return F.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
 
 
 def points(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -77,71 +77,42 @@ class ImageBranch(nn.Sequential):
         )
 
 
-class CompositeGenerator(nn.Module):
-    """The composite generator: raw image, flow, blending weight, and the optional foreground branch.
+class Composite(nn.Module):
+    """The composite wiring: raw image, flow, blending weight, and the optional foreground branch.
 
-    Args:
-        condition_channels: channels of one frame's condition map.
-        past: previous frames seen; conditions of ``past + 1`` frames are stacked (vid2vid: 2).
-        width: channels after the first convolution (ngf).
-        downs: down-samplings. blocks: residual blocks, the larger half before the branches part.
-        norm: "batch" (the papers) or "instance". decomposed, low_demand: the student's two changes.
-        foreground: channels of the condition whose classes a branch of their own draws (streets: car).
-        first_frame: adds a branch that draws the first frame from its condition alone.
+    A subclass makes the parts: encoders ``down_seg`` and ``down_img``, whose sum both branches ``res_img``,
+    ``up_img``, ``final_img`` and ``res_flow``, ``up_flow``, ``final_flow``, ``final_w`` go on from; and
+    ``foreground`` and ``first_frame``, each a branch of its own or None.
     """
 
     blends = True  # shows more than its image branch draws: see `cut`
+    LEAST = 2  # pixels a side that residual blocks need, for their reflection padding
 
     def __init__(
         self,
         condition_channels: int,
         *,
-        past: int = 2,
-        width: int = 128,
-        downs: int = 3,
-        blocks: int = 9,
-        norm: Norm = "batch",
-        decomposed: bool = False,
+        past: int,
+        downs: int,
+        norm: Norm,
         low_demand: bool = False,
         foreground: Sequence[int] = (),
-        first_frame: bool = False,
     ):
         super().__init__()
-        for name, value in {"condition_channels": condition_channels, "past": past, "width": width}.items():
+        for name, value in {"condition_channels": condition_channels, "past": past}.items():
             if value < 1:
                 raise SlimvidError(f"vid2vid generator: {name} is {value}; it must be at least 1")
         self.condition_channels, self.past = condition_channels, past
         self.downs, self.norm, self.low_demand = downs, norm, low_demand
-        stacked, deepest = condition_channels * (past + 1), width * 2**downs
-        before, after = blocks - blocks // 2, blocks // 2
-
-        def encoder(channels: int) -> nn.Sequential:
-            layers = _encoder(channels, width, downs, norm, low_demand)
-            return nn.Sequential(*layers, *_residuals(deepest, before, norm, decomposed))
-
-        self.down_seg, self.down_img = encoder(stacked), encoder(3 * past)
-        self.res_img = nn.Sequential(*_residuals(deepest, after, norm, decomposed))
-        self.up_img = nn.Sequential(*_decoder(width, downs, norm))
-        self.final_img = head(width, 3, nn.Tanh())
-        self.res_flow = nn.Sequential(*_residuals(deepest, after, norm, decomposed))
-        self.up_flow = nn.Sequential(*_decoder(width, downs, norm))
-        self.final_flow, self.final_w = head(width, 2), head(width, 1, nn.Sigmoid())
-        branch = {"decomposed": decomposed, "low": low_demand}
-        # The release halves the width of the foreground branch where there are more than two down-samplings.
-        narrow = width // 2 if downs > 2 else width
         self.foreground_channels = tuple(foreground)
-        self.foreground = ImageBranch(stacked, narrow, downs, blocks, norm, **branch) if foreground else None
-        self.first_frame = (
-            ImageBranch(condition_channels, width, downs, before, norm, **branch) if first_frame else None
-        )
-        initialise(self)
 
     def check_size(self, height: int, width: int) -> None:
         """Raise SlimvidError unless the strides divide the size and reflection padding fits."""
         step = 2**self.downs
-        if height % step or width % step or min(height, width) < 2 * step:
+        least = self.LEAST * step
+        if height % step or width % step or min(height, width) < least:
             raise SlimvidError(
-                f"frame size {height}x{width}: this generator needs multiples of {step}, at least {2 * step}"
+                f"frame size {height}x{width}: this generator needs multiples of {step}, at least {least}"
             )
 
     def _reduce(self, x: Tensor) -> Tensor:
@@ -153,8 +124,8 @@ class CompositeGenerator(nn.Module):
 
         Without any (all zeros) every instance norm meets constant maps and divides their gradients by
         sqrt(eps): what is 0 would come out as rounding errors times 300 a layer, up to 10^6. So it is set
-        to 0, for each clip of a batch. Batch norm's biases and the zeros beyond the border do not make
-        constant maps, and their gradient is real.
+        to 0, for each clip of a batch; instance norms with parameters begin as ones without. Batch norm's
+        biases and the zeros beyond the border do not make constant maps, and their gradient is real.
         """
         features = self.down_img(previous)
         if self.norm == "batch" or not torch.is_grad_enabled():
@@ -223,6 +194,61 @@ class CompositeGenerator(nn.Module):
         return Rollout(self, first=first)
 
 
+class CompositeGenerator(Composite):
+    """vid2vid's generator: the composite wiring of parts with one width.
+
+    Args:
+        condition_channels: channels of one frame's condition map.
+        past: previous frames seen; conditions of ``past + 1`` frames are stacked (vid2vid: 2).
+        width: channels after the first convolution (ngf).
+        downs: down-samplings. blocks: residual blocks, the larger half before the branches part.
+        norm: "batch" (the papers) or "instance". decomposed, low_demand: the student's two changes.
+        foreground: channels of the condition whose classes a branch of their own draws (streets: car).
+        first_frame: adds a branch that draws the first frame from its condition alone.
+    """
+
+    def __init__(
+        self,
+        condition_channels: int,
+        *,
+        past: int = 2,
+        width: int = 128,
+        downs: int = 3,
+        blocks: int = 9,
+        norm: Norm = "batch",
+        decomposed: bool = False,
+        low_demand: bool = False,
+        foreground: Sequence[int] = (),
+        first_frame: bool = False,
+    ):
+        if width < 1:
+            raise SlimvidError(f"vid2vid generator: width is {width}; it must be at least 1")
+        own = {"past": past, "downs": downs, "norm": norm, "low_demand": low_demand}
+        super().__init__(condition_channels, foreground=foreground, **own)
+        stacked, deepest = condition_channels * (past + 1), width * 2**downs
+        before, after = blocks - blocks // 2, blocks // 2
+
+        def encoder(channels: int) -> nn.Sequential:
+            layers = _encoder(channels, width, downs, norm, low_demand)
+            return nn.Sequential(*layers, *_residuals(deepest, before, norm, decomposed))
+
+        self.down_seg, self.down_img = encoder(stacked), encoder(3 * past)
+        self.res_img = nn.Sequential(*_residuals(deepest, after, norm, decomposed))
+        self.up_img = nn.Sequential(*_decoder(width, downs, norm))
+        self.final_img = head(width, 3, nn.Tanh())
+        self.res_flow = nn.Sequential(*_residuals(deepest, after, norm, decomposed))
+        self.up_flow = nn.Sequential(*_decoder(width, downs, norm))
+        self.final_flow, self.final_w = head(width, 2), head(width, 1, nn.Sigmoid())
+        branch = {"decomposed": decomposed, "low": low_demand}
+        # The release halves the width of the foreground branch where there are more than two down-samplings.
+        narrow = width // 2 if downs > 2 else width
+        self.foreground = ImageBranch(stacked, narrow, downs, blocks, norm, **branch) if foreground else None
+        self.first_frame = (
+            ImageBranch(condition_channels, width, downs, before, norm, **branch) if first_frame else None
+        )
+        initialise(self)
+
+
 class CompositeCut:
     """The composite generator in two (see ``nets.cuts``): its image decoder alone, no flow.
 
@@ -230,7 +256,7 @@ class CompositeCut:
     foreground branch, which runs on every frame; flow, weight and warping belong to full frames.
     """
 
-    def __init__(self, net: CompositeGenerator, encoder: int, decoder: int):
+    def __init__(self, net: Composite, encoder: int, decoder: int):
         self.net, self.encoder, self.decoder = net, encoder, decoder
 
     def encode(self, conditions: Tensor, previous: Tensor) -> Tensor:
@@ -288,7 +314,7 @@ class Rollout:
     ``prime`` supplies true ones or (``first="generator"``) the first-frame branch draws them.
     """
 
-    def __init__(self, net: CompositeGenerator, *, first: str):
+    def __init__(self, net: Composite, *, first: str):
         self.net, self.first = net, first
         self.draw: Callable[[Tensor, Tensor], Any] = net  # a plan may draw some frames in another way
         self.conditions: list[Tensor] = []
@@ -315,11 +341,11 @@ class Rollout:
         return out if self.frames else out._replace(image=out.raw)
 
     def _precision(self, device: str):
-        """Without a past, batch norm enlarges small differences of nearly constant maps: bf16 loses them.
+        """Without a past, norms with biases enlarge small differences of almost constant maps: lost in bf16.
 
         Gradients of that encoder then point elsewhere (cosine .2 to fp32), so such a frame is drawn in fp32.
         """
-        blind = not self.frames and self.net.norm == "batch" and torch.amp.is_autocast_available(device)
+        blind = not self.frames and self.net.norm != "instance" and torch.amp.is_autocast_available(device)
         return torch.autocast(device, enabled=False) if blind else nullcontext()
 
     def push(self, frame: Tensor) -> None:
