@@ -190,12 +190,34 @@ def test_given_first_frames_are_left_out_of_every_measure(evaluators, archive, s
     assert (protocol[FRAMES]["n"], protocol[VIDEO]["n"]) == (40, 32)
     assert protocol["hash"] != whole["protocol"]["hash"]
     assert rest["clips"]["test0"]["frames"] == 10
-    with pytest.raises(
-        SlimvidError, match=r"after 5 given frames: 20 samples of video_distance_lite0 .*it takes 26"
-    ):
-        measure_quality(frames, street, evaluators[street], settings, out, skip_first=5)
     with pytest.raises(SlimvidError, match="12 frames and the first 12 are given"):
         measure_quality(frames, street, evaluators[street], settings, out, skip_first=12)
+
+
+def test_of_too_few_samples_a_distance_is_no_figure_and_the_rest_is(
+    evaluators, archive, street, settings, tmp_path, caplog
+):
+    out = tmp_path / "row" / "0" / "quality.json"
+    frames = archive(street, given_two)
+    measure_quality(frames, street, evaluators[street], settings, out, skip_first=5)
+    document = json.loads(out.read_text())
+    said = "after 5 given frames: 20 samples of video_distance_lite0 (of 3 frames), it takes 26"
+    assert said in caplog.text and "its columns stay empty" in caplog.text
+    assert document["values"][VIDEO] is None and VIDEO not in document["protocol"]
+    assert document["protocol"]["left_out"] == [VIDEO]
+    assert document["values"][FRAMES] > 0 and document["values"]["perceptual_st_lpips"] > 0
+
+
+def test_footage_too_short_for_both_distances_is_measured_by_the_rest(archive, street, settings, tmp_path):
+    settings = settings.model_copy(update={"dimensions": 32})
+    train_evaluator(street, settings, tmp_path / "judge")
+    measure_real(street, tmp_path / "judge", settings)
+    out = tmp_path / "row" / "0" / "quality.json"
+    measure_quality(archive(street, soft), street, tmp_path / "judge", settings, out)
+    values = json.loads(out.read_text())["values"]
+    nothing = (FRAMES, VIDEO, f"{FRAMES}_floor", f"{VIDEO}_floor", "frame_kernel_lite0")
+    assert [values[name] for name in nothing] == [None] * 5
+    assert values["perceptual_st_lpips"] > 0 and 0 < values["miou_seg"] <= 100
 
 
 def test_unpaired_tasks_are_not_compared_frame_by_frame(unpaired, archive, settings, tmp_path):

@@ -237,3 +237,16 @@ def test_the_table_says_whether_its_students_were_trained_alike(config, measures
     assert f"- {differ}: the config gives no reason." in text(config)
     reasoned = config.table1.model_copy(update={"unequal": "a frame costs more there"})
     assert f"- {differ}: a frame costs more there." in text(config.model_copy(update={"table1": reasoned}))
+
+
+def test_the_table_says_which_distances_had_too_few_samples(config, measures, tmp_path):
+    for path in measures.rglob("quality.json"):
+        found = read_json(path)
+        values = {**found["values"], "video_distance_lite0": None}
+        protocol = {k: v for k, v in found["protocol"].items() if k != "video_distance_lite0"}
+        write_json(
+            path, found | {"values": values, "protocol": {**protocol, "left_out": ["video_distance_lite0"]}}
+        )
+    write_table1(config, measures, tmp_path / "t.csv", tmp_path / "t.md", paper_scale=fake_scale)
+    said = "Too few samples, so not measured: Video distance (EfficientNet-Lite0); give more or longer clips."
+    assert said in (tmp_path / "t.md").read_text()

@@ -15,6 +15,7 @@ from slimvid.measure import frame_distance, video_distance
 from slimvid.measure.frame_distance import fit_frame_map, frame_features
 from slimvid.measure.lite_features import MAX_FRAMES, FeatureMap, cell_features, grid, sample_starts
 from slimvid.measure.video_distance import fit_video_map, video_features
+from slimvid.runtime import log
 
 FITTED_FRAMES = 256  # of the training split, evenly spread, that the maps are fitted on
 _CHUNK = 64  # samples whose raw features are in memory together
@@ -69,38 +70,57 @@ def sample_places(task: PreparedTask, split: str, *, limit: int = MAX_FRAMES) ->
     }
 
 
-def check_enough(counts: Mapping[str, int], dimensions: int, *, where: str) -> None:
-    """Refuse to measure where half of the samples do not determine a covariance.
+def too_few(counts: Mapping[str, int], dimensions: int) -> dict[str, str]:
+    """The distances of which half of the samples do not determine a covariance, each with what it takes.
 
     Half, because floors and spreads are of random halves.
+    """
+    return {
+        name: f"{count} samples of {name} (of {DISTANCES[name].span} frames), it takes {2 * dimensions + 2}, "
+        f"so that half of them are more than its {dimensions} dimensions"
+        for name, count in counts.items()
+        if count // 2 <= dimensions
+    }
+
+
+def measurable(counts: Mapping[str, int], dimensions: int, *, where: str) -> list[str]:
+    """The distances that have enough samples; of each other one a line says that its columns stay empty."""
+    short = too_few(counts, dimensions)
+    for said in short.values():
+        log.warning(
+            "%s: %s; its columns stay empty: lower measure.dimensions, or prepare more or longer clips",
+            where,
+            said,
+        )
+    return [name for name in counts if name not in short]
+
+
+def check_enough(counts: Mapping[str, int], dimensions: int, *, where: str) -> None:
+    """Refuse to choose by a distance that has too few samples.
 
     Raises:
         SlimvidError: names the distance, the samples that there are and those that it takes.
     """
-    for name, count in counts.items():
-        if count // 2 <= dimensions:
-            raise SlimvidError(
-                f"{where}: {count} samples of {name} (of {DISTANCES[name].span} frames), it takes "
-                f"{2 * dimensions + 2}, so that half of them are more than its {dimensions} dimensions; "
-                "lower measure.dimensions, or prepare more or longer clips"
-            )
+    for said in too_few(counts, dimensions).values():
+        raise SlimvidError(f"{where}: {said}; lower measure.dimensions, or prepare more or longer clips")
 
 
 def fit_maps(task: PreparedTask, dimensions: int) -> dict[str, FeatureMap]:
-    """The maps of both distances, fitted on the real *training* frames.
+    """The maps of the distances that have enough samples, fitted on the real *training* frames.
 
     Raises:
-        SlimvidError: too few samples, or frames that do not vary.
+        SlimvidError: frames that do not vary.
     """
     places = sample_places(task, "train", limit=FITTED_FRAMES)
     counts = {name: len(each) for name, each in places.items()}
-    check_enough(counts, dimensions, where=f"{task.root}, split train")
-    raw: dict[str, list[np.ndarray]] = {name: [] for name in DISTANCES}
+    names = measurable(counts, dimensions, where=f"{task.root}, split train")
+    places = {name: places[name] for name in names}
+    raw: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for number, info in enumerate(task.clips("train")):
         frames = [task.frame("train", info.name, i) for i in range(info.length)]
         for name, chunk in _raw_features(np.stack(frames), places, number):
             raw[name].append(chunk)
-    return {name: d.fit(np.concatenate(raw[name]), dimensions) for name, d in DISTANCES.items()}
+    return {name: DISTANCES[name].fit(np.concatenate(each), dimensions) for name, each in raw.items()}
 
 
 def clip_features(
@@ -111,7 +131,7 @@ def clip_features(
     Args:
         frames: all of the clip, uint8 T x H x W x 3. number: the clip's.
     """
-    found = {name: [np.empty((0, each.dimensions))] for name, each in maps.items()}
+    found = {name: [np.empty((0, maps[name].dimensions))] for name in places}
     for name, chunk in _raw_features(frames, places, number):
         found[name].append(maps[name](chunk))
     return {name: np.concatenate(chunks) for name, chunks in found.items()}
@@ -122,14 +142,15 @@ def _raw_features(
 ) -> Iterator[tuple[str, np.ndarray]]:
     """(distance, n x inputs) of some samples at a time, before the map; only of frames that they need."""
     starts = {name: sorted({p[1] for p in each if p[0] == number}) for name, each in places.items()}
-    spans = {name: range(distance.span) for name, distance in DISTANCES.items()}
+    spans = {name: range(DISTANCES[name].span) for name in places}
     needed = sorted({s + i for name, each in starts.items() for s in each for i in spans[name]})
     if not needed:
         return
     cells = cell_features(frames[needed])
     where = {frame: i for i, frame in enumerate(needed)}
-    for name, distance in DISTANCES.items():
-        for some in _chunks(starts[name]):
+    for name, each in starts.items():
+        distance = DISTANCES[name]
+        for some in _chunks(each):
             picked = np.stack([cells[[where[s + i] for s in some]] for i in spans[name]])
             yield name, distance.features(picked)[0].reshape(-1, distance.inputs)
 

@@ -37,7 +37,7 @@ from slimvid.weights import I3D_SHA256
 if TYPE_CHECKING:
     from slimvid.settings import MeasureSettings
 
-FORMAT = 3
+FORMAT = 4
 DOCUMENT, WEIGHTS = "evaluator.json", "weights.safetensors"
 TRAINING_FRAMES, TRAINING_BYTES = 512, 256 << 20  # of the segmenter and the finder; evenly spread
 
@@ -48,7 +48,7 @@ class Evaluator:
 
     Attributes:
         document: what evaluator.json says.
-        maps: of both distances, by name.
+        maps: of the distances that the training frames sufficed for, by name.
         segmenter: of a task whose frames are photographs of known labels, else None.
         finder: of a task whose condition is a pose, else None.
         fcn: the papers' FCN-8s, where its weights were given and the task has Viper's classes.
@@ -81,12 +81,13 @@ def train_evaluator(prepared: Path, settings: "MeasureSettings", out: Path) -> N
         out: folder of the two files.
 
     Raises:
-        SlimvidError: too few samples, frames that do not vary, or a network's package is not installed.
+        SlimvidError: frames that do not vary, or a network's package is not installed.
     """
     with one_thread():
         task = PreparedTask(prepared, splits=("train",), cache_mb=64)
         judge = _build(task, settings)
         judge.maps = fit_maps(task, settings.dimensions)
+        judge.document["distances"] = list(judge.maps)
         _train_readers(judge, task, settings)
         _write(judge, out)
 
@@ -125,6 +126,9 @@ def read_evaluator(path: Path, task: PreparedTask, settings: "MeasureSettings") 
     if sha256_file(path / WEIGHTS) != document["weights_sha256"]:
         raise SlimvidError(f"{path / WEIGHTS}: not the weights that {DOCUMENT} names (SHA-256); {again}")
     judge = _build(task, settings)
+    judge.maps = {
+        name: FeatureMap(DISTANCES[name].inputs, settings.dimensions) for name in document["distances"]
+    }
     judge.document = document
     for prefix, module in _modules(judge).items():
         own = {n[len(prefix) + 1 :]: t for n, t in tensors.items() if n.startswith(prefix + ".")}
@@ -190,7 +194,7 @@ def _build(task: PreparedTask, settings: "MeasureSettings") -> Evaluator:
     }
     return Evaluator(
         document=document,
-        maps={name: FeatureMap(each.inputs, settings.dimensions) for name, each in DISTANCES.items()},
+        maps={},
         segmenter=Segmenter(classes) if pairs and classes and not meta.label_frames else None,
         finder=new_finder() if pairs and meta.condition.kind == "pose" else None,
         fcn=load_fcn(settings.fcn) if settings.fcn and _fcn_knows(task) else None,

@@ -70,7 +70,7 @@ def measure_quality(
 
     Raises:
         SlimvidError: frames are missing or of another size, the evaluator belongs to other data, or too few
-            samples are left.
+            frames are left.
     """
     with evaluators.one_thread():
         task = PreparedTask(prepared, splits=("test",), cache_mb=64)
@@ -91,7 +91,7 @@ class _Seen:
             the label scores, where the task has such.
         features: of all generated samples, by metric.
         real: of the true samples, in the same order. bounds: floors and ceilings, of the true frames.
-        owners: clip number of every sample of the two distances.
+        owners: clip number of every sample of the distances that have enough.
         skipped: frames at the start of every clip that were left out.
     """
 
@@ -117,8 +117,10 @@ def _look(
     infos = task.clips("test")
     lengths = clip_lengths(task, "test", skip)
     places = distances.sample_places(task, "test")
+    places = {name: each for name, each in places.items() if name in real.features}
     keep = kept({**places, **standard.sample_starts(settings, lengths)}, skip)
-    enough(keep, settings, task=task, split="test", skip=skip)
+    where = f"{task.root}, split test" + (f" after {skip} given frames" if skip else "")
+    places = {name: places[name] for name in _measured(keep, settings, where=where)}
     clips: dict[str, dict[str, Any]] = {}
     readings: list[dict[str, Any]] = []
     features: dict[str, list[np.ndarray]] = {name: [] for name in places}
@@ -164,20 +166,18 @@ def kept(samples: dict[str, list[tuple]], skip: int) -> dict[str, np.ndarray]:
     return {name: np.array([sample[1] >= skip for sample in each], bool) for name, each in samples.items()}
 
 
-def enough(
-    keep: dict[str, np.ndarray], settings: "MeasureSettings", *, task: PreparedTask, split: str, skip: int
-) -> None:
-    """Refuse to measure with too few samples of a metric, before anything is drawn or looked at.
+def _measured(keep: dict[str, np.ndarray], settings: "MeasureSettings", *, where: str) -> list[str]:
+    """The distances that have enough samples, decided before anything is looked at.
 
     Raises:
-        SlimvidError: names the metric and what it takes.
+        SlimvidError: a metric of a standard network has too few; names it and what it takes.
     """
-    where = f"{task.root}, split {split}" + (f" after {skip} given frames" if skip else "")
     counts = {name: int(mask.sum()) for name, mask in keep.items()}
-    distances.check_enough({n: counts[n] for n in DISTANCES}, settings.dimensions, where=where)
-    for name, count in counts.items():
-        if count < 4:
-            raise SlimvidError(f"{where}: {count} samples of {name}, it takes 4; prepare longer clips")
+    for name in counts.keys() - DISTANCES.keys():
+        if counts[name] < 4:
+            raise SlimvidError(f"{where}: {counts[name]} samples of {name}, it takes 4; prepare longer clips")
+    own = {name: count for name, count in counts.items() if name in DISTANCES}
+    return distances.measurable(own, settings.dimensions, where=where)
 
 
 def _read_clip(archive: FrameArchive, task: PreparedTask, info: ClipInfo) -> np.ndarray:
@@ -259,15 +259,15 @@ def _summary(
     draws = clip_draws(len(seen.clips), settings.bootstrap, seed=BOOTSTRAP_SEED)
     if len(seen.clips) < 2:
         log.warning("%s: one test clip, so no spread over clips; prepare more (test_clips)", task.root)
-    values: dict[str, float | None] = {}
+    values: dict[str, float | None] = dict.fromkeys((*DISTANCES, "frame_kernel_lite0"))
     replicates: dict[str, list[float]] = {}
     for name, owner in seen.owners.items():
         real, drawn = seen.real[name], seen.features[name]
         values[name] = distance_per_dimension(real, drawn)
         replicates[name] = frechet_replicates(real, drawn, owner, draws)
-    values["frame_kernel_lite0"] = frame_kernel(
-        seen.real[FRAMES], seen.features[FRAMES], paired="test" in task.meta.aligned
-    )
+    if FRAMES in seen.owners:
+        paired = "test" in task.meta.aligned
+        values["frame_kernel_lite0"] = frame_kernel(seen.real[FRAMES], seen.features[FRAMES], paired=paired)
     for name in CLIP_VALUES:
         values[name], replicates[name] = _clip_mean(seen, name, draws)
     values["miou_seg"] = mean_iou(sum(seen.confusions)) if seen.confusions else None
@@ -362,6 +362,8 @@ def _protocol(
         "device": "cpu",
         "precision": "fp32",
     }
+    if left_out := [name for name in DISTANCES if name not in seen.features]:
+        protocol["left_out"] = left_out  # too few samples
     if seen.label_confusions:
         in_pipeline = "in-pipeline segmenter" if judge.fcn is None else "FCN-8s"
         reader = "nearest palette colour" if meta.label_frames else in_pipeline

@@ -42,7 +42,7 @@ def judged_data(judge: Evaluator, task: PreparedTask) -> dict[str, Any]:
 
 
 def judged_samples(judge: Evaluator, count: dict[str, int]) -> dict[str, Any]:
-    """What a protocol says of the two distances, which have ``count`` samples, and of the pairs of frames."""
+    """What a protocol says of the distances, which have ``count`` samples, and of the pairs of frames."""
     made = judge.document["protocol"]
     shared = {
         "network": "EfficientNet-Lite0",
@@ -52,6 +52,7 @@ def judged_samples(judge: Evaluator, count: dict[str, int]) -> dict[str, Any]:
     found: dict[str, Any] = {
         name: {**shared, "n": count[name], "d": made["dimensions"], "frames": each.span, "cell": made["cell"]}
         for name, each in DISTANCES.items()
+        if name in count
     }
     runs, run = made["perceptual_runs"]
     return {

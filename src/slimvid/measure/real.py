@@ -37,8 +37,8 @@ class Real:
     """What the real frames of a split measure.
 
     Attributes:
-        features: of the samples, by metric: both distances (n x dimensions) and, where their weights were
-            given, "fid" (n x 2048) and "fvd" (n x 400).
+        features: of the samples, by metric: the distances that have enough of them (n x dimensions) and,
+            where their weights were given, "fid" (n x 2048) and "fvd" (n x 400).
         values: floors and ceilings by the name of their column; None where the task has no such measure.
     """
 
@@ -55,8 +55,8 @@ def measure_real(prepared: Path, evaluator: Path, settings: "MeasureSettings") -
         settings: as the evaluator was trained with.
 
     Raises:
-        SlimvidError: the evaluator belongs to other data, too few samples, frames that are too small, or
-            standard weights of another hash.
+        SlimvidError: the evaluator belongs to other data, frames that are too small, or standard weights of
+            another hash.
     """
     with evaluators.one_thread():
         task = PreparedTask(prepared, splits=("test",), cache_mb=64)
@@ -96,9 +96,10 @@ def read_real(folder: Path, judge: Evaluator) -> Real:
 
 def look(judge: Evaluator, task: PreparedTask, split: str, settings: "MeasureSettings") -> Real:
     """Measure a split's real frames clip by clip; each is read once (once more for each standard network)."""
-    places = distances.sample_places(task, split)
+    places = {name: each for name, each in distances.sample_places(task, split).items() if name in judge.maps}
     counts = {name: len(each) for name, each in places.items()}
-    distances.check_enough(counts, settings.dimensions, where=f"{task.root}, split {split}")
+    names = distances.measurable(counts, settings.dimensions, where=f"{task.root}, split {split}")
+    places = {name: places[name] for name in names}
     features: dict[str, list[np.ndarray]] = {name: [] for name in places}
     readings: list[dict[str, Any]] = []
     infos = task.clips(split)
@@ -117,7 +118,8 @@ def look(judge: Evaluator, task: PreparedTask, split: str, settings: "MeasureSet
                 f"{task.root}: by {name} the real {split} frames are all alike, so nothing can be measured "
                 "against them; prepare the task with clips in which something moves"
             )
-    floors = {f"{key}_floor": half_sample_floor(value) for key, value in joined.items()}
+    floors = {f"{name}_floor": None for name in distances.DISTANCES}
+    floors |= {f"{key}_floor": half_sample_floor(value) for key, value in joined.items()}
     again = lambda: (evaluators.clip_frames(task, split, i.name, i.length) for i in infos)  # noqa: E731
     joined |= standard.clip_features(settings, again, [info.length for info in infos])
     warps = [r["warp"] for r in readings if r["warp"] is not None]

@@ -32,7 +32,7 @@ from slimvid.measure.cost import GIGA, shortcut_cost, translator_cost
 from slimvid.measure.distances import FRAMES, VIDEO
 from slimvid.measure.evaluator import Evaluator
 from slimvid.measure.frechet import distance_per_dimension, half_sample_sd
-from slimvid.measure.quality import clip_lengths, enough, kept, likeness
+from slimvid.measure.quality import clip_lengths, kept, likeness
 from slimvid.measure.quality_protocol import UNITS, judged_data, judged_samples
 from slimvid.runtime import Progress
 from slimvid.settings import PlanSettings
@@ -175,11 +175,19 @@ def open_trial(
     task = PreparedTask(prepared, splits=(split,), cache_mb=64)
     places = distances.sample_places(task, split)
     keep, lengths = kept(places, skip), clip_lengths(task, split, skip)
-    enough(keep, settings, task=task, split=split, skip=skip)
+    where = f"{task.root}, split {split}" + (f" after {skip} given frames" if skip else "")
+    counts = {name: int(mask.sum()) for name, mask in keep.items()}
+    distances.check_enough(counts, settings.dimensions, where=where)
+    judge = evaluators.read_evaluator(evaluator, task, settings)
+    if missing := places.keys() - judge.maps.keys():
+        raise SlimvidError(
+            f"{evaluator}: the training clips were too short for {min(missing)}, which this chooses by; give "
+            "more or longer ones"
+        )
     return Trial(
         task=task,
         split=split,
-        judge=evaluators.read_evaluator(evaluator, task, settings),
+        judge=judge,
         places=places,
         keep=keep,
         lengths=lengths,

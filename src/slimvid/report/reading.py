@@ -234,6 +234,9 @@ def _evaluator_note(own: "pandas.DataFrame", row: Row) -> str:
             facts += [_bound(own, column).replace(" ", "=")] if _bound(own, column) else []
             counts.append(f"{column.label.split(' (')[0]}: {', '.join(facts)}")
     measured_on = f" {'; '.join(counts)}." if counts else ""
+    missing = row.protocol("quality", "left_out", [])
+    if labels := [column.label for column in c.MEASURED if column.name in missing]:
+        measured_on += f" Too few samples, so not measured: {', '.join(labels)}; give more or longer clips."
     floor = row.protocol("quality", "floor")
     meaning = f" The floor is taken between {floor}." if floor else ""
     return (
