@@ -142,5 +142,5 @@ def test_what_cannot_be_built_says_which_part(spec, message):
 def test_channel_removal_of_other_methods_does_not_follow_it():
     with shapes_only():
         net = build(SPEC)
-    with pytest.raises(SlimvidError, match="InceptionComposite"):
+    with pytest.raises(SlimvidError, match="IncResBlock"):
         streams(net)

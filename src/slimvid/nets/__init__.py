@@ -16,6 +16,7 @@ KINDS = {  # kind -> module : class; imported when asked for
     "unet": "slimvid.nets.unet:UnetGenerator",
     "spade": "slimvid.nets.spade:SpadeGenerator",
     "inception": "slimvid.nets.inception:InceptionGenerator",
+    "separable_vid2vid": "slimvid.nets.separable_vid2vid:SeparableComposite",
     "inception_vid2vid": "slimvid.nets.inception_vid2vid:InceptionComposite",
     "inception_spade": "slimvid.nets.inception_spade:InceptionSpadeGenerator",
     "shortcut": "slimvid.nets.shortcut_net:ShortcutGenerator",

@@ -10,33 +10,20 @@ from typing import Any
 
 from torch import nn
 
-from slimvid.errors import SlimvidError
-from slimvid.nets.blocks import Norm, head, initialise
-from slimvid.nets.checks import check_length, check_widths
-from slimvid.nets.inception import BRANCHES, REDUCTION, IncResBlock, ascent, check_branches, descent
-from slimvid.nets.vid2vid import Composite
-
-WHERE = "inception vid2vid generator"
-ENCODERS, DECODERS, WHOLE = ("conditions", "previous"), ("image", "flow"), ("foreground", "first_frame")
-Part = Mapping[str, Sequence]
+from slimvid.nets.blocks import Norm
+from slimvid.nets.inception import BRANCHES, REDUCTION, IncResBlock, check_branches
+from slimvid.nets.parted_vid2vid import DECODERS, ENCODERS, Part, PartedComposite
 
 
-class InceptionComposite(Composite):
+class InceptionComposite(PartedComposite):
     """The composite generator of CAT; its sizes must leave 3 pixels a side to the blocks.
 
     Args:
-        condition_channels, past: as vid2vid's.
-        widths: channels of each part: encoders ``conditions`` and ``previous`` have a ``stem`` (after the 7x7
-            convolution and each down-sampling; the last is the trunk's, the same in both) and ``blocks`` (for
-            each the widths of its six branches); decoders ``image`` and ``flow`` have ``blocks`` and ``up``
-            (after each up-sampling); ``foreground`` and ``first_frame``, where they are, have all three.
+        widths: as of any `PartedComposite`; an entry of ``blocks`` is the widths of a block's six branches.
         norm: "instance_affine", or "batch" (the paper's pix2pix).
-        foreground: channels of the condition whose classes the part ``foreground`` draws.
-
-    Raises:
-        SlimvidError: a part that is missing or left over, a width that cannot be, or a wrong number of them.
     """
 
+    WHERE = "inception vid2vid generator"
     LEAST = 3  # the 5x5 branches reflect two pixels
 
     def __init__(
@@ -48,73 +35,13 @@ class InceptionComposite(Composite):
         norm: Norm = "instance_affine",
         foreground: Sequence[int] = (),
     ):
-        downs = check_parts(widths, foreground=bool(foreground))
-        super().__init__(condition_channels, past=past, downs=downs, norm=norm, foreground=foreground)
-        trunk, stacked = widths["conditions"]["stem"][-1], condition_channels * (past + 1)
-        self.down_seg = _encoder(stacked, widths["conditions"], norm)
-        self.down_img = _encoder(3 * past, widths["previous"], norm)
-        self.res_img, self.up_img, last = _decoder(trunk, widths["image"], norm)
-        self.final_img = head(last, 3, nn.Tanh())
-        self.res_flow, self.up_flow, last = _decoder(trunk, widths["flow"], norm)
-        self.final_flow, self.final_w = head(last, 2), head(last, 1, nn.Sigmoid())
-        self.foreground = self.first_frame = None
-        if "foreground" in widths:
-            self.foreground = _whole(stacked, widths["foreground"], norm)
-        if "first_frame" in widths:
-            self.first_frame = _whole(condition_channels, widths["first_frame"], norm)
-        initialise(self)
+        super().__init__(condition_channels, widths=widths, past=past, norm=norm, foreground=foreground)
 
+    def block(self, channels: int, inside: Sequence[int]) -> nn.Module:
+        return IncResBlock(channels, inside, self.norm)
 
-def check_parts(widths: Mapping[str, Part], *, foreground: bool) -> int:
-    """The parts fit together; gives the number of down-samplings.
-
-    Raises:
-        SlimvidError: names the part, and what of it does not fit.
-    """
-    wanted = dict.fromkeys(ENCODERS, ("stem", "blocks")) | dict.fromkeys(DECODERS, ("blocks", "up"))
-    wanted |= {name: ("stem", "blocks", "up") for name in WHOLE if name in widths}
-    if unknown := [name for name in widths if name not in wanted]:
-        raise SlimvidError(f"{WHERE}: widths names a part {unknown[0]!r}; parts are {', '.join(wanted)}")
-    if foreground != ("foreground" in widths):
-        raise SlimvidError(f"{WHERE}: give foreground classes and a part `foreground`, or neither")
-    for name, keys in wanted.items():
-        if sorted(widths.get(name, ())) != sorted(keys):
-            raise SlimvidError(f"{WHERE}: part {name!r} needs {', '.join(keys)}, no less and no more")
-        part = widths[name]
-        check_widths(WHERE, **{f"{name}.{key}": part[key] for key in keys if key != "blocks"})
-        for row in part["blocks"]:
-            check_branches(f"{WHERE}, {name}", row)
-    stem = widths["conditions"]["stem"]
-    for name, keys in wanted.items():
-        for key in keys:
-            if key != "blocks":
-                check_length(WHERE, f"{name}.{key}", widths[name][key], len(stem) - (key == "up"))
-    if widths["previous"]["stem"][-1] != stem[-1]:
-        raise SlimvidError(
-            f"{WHERE}: the encoders end with {stem[-1]} and {widths['previous']['stem'][-1]} channels, "
-            "but are summed; make them equal"
-        )
-    return len(stem) - 1
-
-
-def _blocks(channels: int, part: Part, norm: Norm) -> list[nn.Module]:
-    return [IncResBlock(channels, row, norm) for row in part["blocks"]]
-
-
-def _encoder(in_channels: int, part: Part, norm: Norm) -> nn.Sequential:
-    return nn.Sequential(*descent(in_channels, part["stem"], norm), *_blocks(part["stem"][-1], part, norm))
-
-
-def _decoder(channels: int, part: Part, norm: Norm) -> tuple[nn.Sequential, nn.Sequential, int]:
-    """Residual blocks, up-samplings, and the channels after them."""
-    ups = nn.Sequential(*ascent(channels, part["up"], norm))
-    return nn.Sequential(*_blocks(channels, part, norm)), ups, [channels, *part["up"]][-1]
-
-
-def _whole(in_channels: int, part: Part, norm: Norm) -> nn.Sequential:
-    layers, trunk = descent(in_channels, part["stem"], norm), part["stem"][-1]
-    layers += _blocks(trunk, part, norm) + ascent(trunk, part["up"], norm)
-    return nn.Sequential(*layers, *head([trunk, *part["up"]][-1], 3, nn.Tanh()))
+    def check_block(self, where: str, inside: Sequence[int]) -> None:
+        check_branches(where, inside)
 
 
 def inception_vid2vid_spec(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from slimvid.errors import SlimvidError
 from slimvid.nets.blocks import DecomposedBlock, ResBlock
 from slimvid.nets.resnet import ResnetGenerator
 from slimvid.nets.separable import SeparableBlock
-from slimvid.nets.vid2vid import CompositeGenerator
+from slimvid.nets.vid2vid import Composite
 
 Place = tuple[str, int]
 """A tensor of the state dict, and the dimension along which it has a stream's channels."""
@@ -50,7 +50,7 @@ def streams(net: nn.Module) -> list[Stream]:
         SlimvidError: a generator of another kind, or a layer whose channels cannot be followed.
     """
     walk = _Walk(net)
-    if isinstance(net, CompositeGenerator):
+    if isinstance(net, Composite):
         _composite(walk, net)
     elif isinstance(net, ResnetGenerator):
         walk.through(net.model, None)
@@ -93,7 +93,7 @@ def pruned(state: Mapping[str, Tensor], found: Sequence[Stream], kept: Sequence[
     return left
 
 
-def _composite(walk: "_Walk", net: CompositeGenerator) -> None:
+def _composite(walk: "_Walk", net: Composite) -> None:
     """vid2vid's generator: both encoders write the stream that both decoders' residual blocks go on with."""
     trunk = walk.tied(walk.through(net.down_seg, None), walk.through(net.down_img, None))
     image = walk.through(net.up_img, walk.through(net.res_img, trunk))

@@ -8,7 +8,7 @@ up-samplings of three layers each, pad, conv7, Tanh.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -161,16 +161,42 @@ def subnet_spec(config: str, *, legacy: bool = False, blocks: int = 9, **extra: 
     numbers = parse_config(config, lengths=(6, 8))
     if legacy and len(numbers) != 6:
         raise SlimvidError(f"config string {config!r}: the legacy pattern has 6 numbers")
-    c0, c1, c2, *middle, u0, u1 = numbers
-    thirds = middle * 3 if len(middle) == 1 else middle
-    inner = tuple(4 * thirds[i * 3 // blocks] for i in range(blocks))
+    spec = config_spec(numbers, blocks=blocks, **extra)
     if legacy:
-        inner = tuple(width if i % 3 == 0 else 4 * c2 for i, width in enumerate(inner))
+        stream = spec["stem"][2]
+        spec["inner"] = tuple(w if i % 3 == 0 else stream for i, w in enumerate(spec["inner"]))
+    return spec
+
+
+def config_spec(numbers: Sequence[int], *, blocks: int, **extra: Any) -> dict[str, Any]:
+    """Spec of the sub-network with the numbers c0, c1, c2, m..., u0, u1 (see ``subnet_spec``).
+
+    There may be any number of m from 1 to ``blocks``: each is of an equal share of the blocks, in order.
+    """
+    c0, c1, c2, *middle, u0, u1 = numbers
     return {
         "kind": "resnet",
         "stem": (c0, 2 * c1, 4 * c2),
-        "inner": inner,
+        "inner": tuple(4 * middle[i * len(middle) // blocks] for i in range(blocks)),
         "up": (2 * u0, u1),
         "separable": ("blocks",),
         **extra,
     }
+
+
+def positions(original: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Names and roles of a configuration's numbers: c0, c1, c2, an m for each third of the blocks, u0, u1."""
+    middle = [(f"m{i + 1}", "trunk") for i in range(min(3, len(original["inner"])))]
+    return [("c0", "stem"), ("c1", "stem"), ("c2", "trunk"), *middle, ("u0", "up"), ("u1", "up")]
+
+
+def configured(original: Mapping[str, Any], config: Sequence[int]) -> dict[str, Any]:
+    """The separable form of an original at a configuration (see ``nets.channel_space``)."""
+    own = {key: original[key] for key in ("in_channels", "out_channels", "norm") if key in original}
+    return config_spec(config, blocks=len(original["inner"]), **own)
+
+
+def narrowed(original: Mapping[str, Any]) -> dict[str, Any]:
+    """The same layers with two channels each: what shows the sizes of maps at no cost."""
+    widths = {name: (2,) * len(original[name]) for name in ("stem", "inner", "up")}
+    return {**original, **widths}

@@ -1,10 +1,13 @@
 """Weight sharing of once-for-all networks: a sub-network's weights are the first channels of the whole's."""
 
 from collections.abc import Mapping
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from slimvid.errors import SlimvidError
+from slimvid.nets import build
 
 
 def first_channels(whole: Mapping[str, Tensor], part: nn.Module) -> dict[str, Tensor]:
@@ -26,3 +29,15 @@ def first_channels(whole: Mapping[str, Tensor], part: nn.Module) -> dict[str, Te
             raise SlimvidError(f"sub-network: {name} wants {shapes}; its widths must fit the whole network's")
         state[name] = given[tuple(slice(size) for size in wanted.shape)].clone()
     return state
+
+
+def sub_network(whole: Mapping[str, Tensor], spec: Mapping[str, Any]) -> nn.Module:
+    """The plain network of ``spec`` with the leading blocks of ``whole`` as its weights: a copy of its own.
+
+    Raises:
+        SlimvidError: see `first_channels`.
+    """
+    with torch.device("meta"):  # drawing initial weights would take most of the time
+        part = build(dict(spec))
+    part.load_state_dict(first_channels(whole, part), assign=True)
+    return part
