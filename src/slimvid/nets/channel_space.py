@@ -84,7 +84,7 @@ def _module(original: Mapping[str, Any]) -> Any:
     kind = original.get("kind")
     if kind not in KINDS:
         raise SlimvidError(
-            f"channel space: cannot be made of an architecture of kind {kind!r}; only of {' and '.join(KINDS)}"
+            f"channel space: none of an architecture of kind {kind!r}; only of {' and '.join(KINDS)}"
         )
     return import_module(KINDS[kind])
 
