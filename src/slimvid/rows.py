@@ -10,6 +10,8 @@ A method ``NAME`` is ``slimvid/compress/NAME.py`` and its head ``NAME_options.py
     NEEDS       what its training is given from later rooms (``GIVEN``); ``keyframes``: those that its plan
                 chooses in the training clips (``job.keyframes``); ``evaluate``: how well a network draws the
                 validation clips (``job.evaluate``). Left out: nothing
+    SEARCHED    True: the widths of its student follow from its training and stand in its artifact alone;
+                ``student_spec`` gives the widest. Left out: they follow from settings and options
 """
 
 from functools import cache
@@ -60,6 +62,11 @@ def training_modules(method: str, teacher: str) -> list[str]:
 def needs(method: str) -> tuple[str, ...]:
     """What a method's training is given from later rooms."""
     return getattr(head(method), "NEEDS", ())
+
+
+def searched(method: str) -> bool:
+    """Whether the widths of a method's students are known from their artifacts alone."""
+    return getattr(head(method), "SEARCHED", False)
 
 
 def check(model: type[T], document: dict[str, Any], *, origin: str) -> T:

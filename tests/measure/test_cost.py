@@ -280,7 +280,7 @@ def test_the_document_of_a_translator_that_draws_every_frame(tmp_path):
     assert values["activation_mb"] == true.activation_bytes / 1e6
     protocol = document["protocol"]
     assert (protocol["height"], protocol["width"], protocol["key_fraction"]) == (32, 48, 1.0)
-    assert protocol["uncounted_operations"] == []
+    assert protocol["uncounted_operations"] == [] and protocol["condition_channels"] == 1
 
 
 def test_the_document_of_a_key_frame_plan(tmp_path):

@@ -1,11 +1,16 @@
 """vid2vid and Fast-Vid2Vid at full size: every published figure to its last printed digit."""
 
+from pathlib import Path
+
 import pytest
 
+from slimvid.compress import uniform_options
+from slimvid.config import load
 from slimvid.errors import SlimvidError
 from slimvid.measure.conventions import rounded
-from slimvid.measure.paper_scale import paper_scale, spec
+from slimvid.measure.paper_scale import SIZES, is_paper_network, paper_condition, paper_scale, spec
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 # task, method, thop 1e9, parameters 1e6, true MACs 1e9
 EXACT = [
     ("sketch2face", "original", 2066.684576, 364.996230, 1717.215),
@@ -76,6 +81,28 @@ def test_the_original_under_another_plan_costs_there_what_it_costs():
 
 def test_tasks_without_a_paper_size_have_no_cost_there():
     assert paper_scale("horse2zebra", "original") is None
+
+
+def test_widths_that_a_training_finds_are_not_made_up(monkeypatch):
+    monkeypatch.setattr(uniform_options, "SEARCHED", True, raising=False)
+    with pytest.raises(SlimvidError, match="method uniform: its widths follow from a training"):
+        spec("sketch2face", "uniform")
+    with pytest.raises(SlimvidError, match="method uniform: its widths follow from a training"):
+        spec("sketch2face", "replan", over=[("uniform", {})])
+
+
+@pytest.mark.parametrize("task", SIZES)
+def test_the_papers_profile_trains_the_papers_networks_and_no_other_does(task):
+    config = load(ROOT / "config" / "paper.yaml")
+    own, channels = config.tasks[task], paper_condition(task).channels
+    settings = config.teacher_settings(task)
+    size = {"height": own.height, "width": own.width, "condition_channels": channels}
+    assert is_paper_network(task, settings, **size)
+    assert not is_paper_network(task, settings, **size | {"height": own.height // 2})
+    assert not is_paper_network(task, settings, **size | {"condition_channels": channels + 1})
+    assert not is_paper_network(task, settings.model_copy(update={"width": 16}), **size)
+    assert not is_paper_network("another", settings, **size)
+    assert not is_paper_network(task, load(ROOT / "config" / "demo.yaml").teacher_settings(task), **size)
 
 
 def test_unknown_names_and_options_say_so():

@@ -7,6 +7,7 @@ import json
 import pytest
 from fake_run import document, fake_scale, write_measures
 
+from slimvid.compress import uniform_options
 from slimvid.config import validate
 from slimvid.errors import SlimvidError
 from slimvid.files import read_json, write_json
@@ -220,6 +221,30 @@ def test_full_size_costs_are_those_of_the_papers_networks(config, measures):
     assert fast["paper_scale_macs_g_as_published"] == "767.63"
     assert fast["paper_scale_macs_g"] == "104.5137"  # 418.0547 at this run's key-frame share
     assert of(found, "my_street", "original")["paper_scale_macs_g"] == ""
+
+
+def test_found_widths_have_a_cost_at_full_size_only_where_they_were_found_there(
+    config, measures, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(uniform_options, "SEARCHED", True, raising=False)
+
+    def written(config):
+        write_table1(config, measures, tmp_path / "t.csv", tmp_path / "t.md", paper_scale=fake_scale)
+        found = list(csv.DictReader(io.StringIO((tmp_path / "t.csv").read_text())))
+        return of(found, "sketch2face", "uniform"), (tmp_path / "t.md").read_text()
+
+    row, text = written(config)
+    assert {row[name] for name in row if name.startswith("paper_scale")} == {""}
+    assert text.count("- No cost at the paper's size of uniform: the widths were found for this run's") == 1
+    path = measures / "sketch2face/uniform/0/cost.json"
+    found = read_json(path)
+    protocol = {"key_fraction": 0.5, "height": 512, "width": 512, "condition_channels": 15}
+    counted = {"macs_g_per_generated_frame": 300.0, "macs_g_thop": 345.678, "params_m_thop": 9.0}
+    write_json(path, found | {"protocol": protocol, "values": {**found["values"], **counted}})
+    row, text = written(config)
+    assert "No cost at the paper's size" not in text
+    assert (row["paper_scale_macs_g"], row["paper_scale_macs_g_as_published"]) == ("150", "345.68")
+    assert row["paper_scale_params_m"] == row["params_m"] == "1.43"
 
 
 def test_the_table_says_whether_its_students_were_trained_alike(config, measures, tmp_path):

@@ -195,8 +195,9 @@ def measure_cost(
     cost = _under_plan(module, found.plan, keys, sum(lengths.values()), size)
     seed = found.provenance.get("seed")
     document = {"task": found.task, "method": found.method, "seed": seed}
+    reads = {"condition_channels": task.meta.condition.channels}
     values = {**_values(cost), **training_budget([artifact, *below])}
-    write_json(out, {**document, "protocol": _protocol(found.plan, cost, **size), "values": values})
+    write_json(out, {**document, "protocol": _protocol(found.plan, cost, **size) | reads, "values": values})
 
 
 def _under_plan(

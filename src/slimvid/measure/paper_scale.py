@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from slimvid.errors import SlimvidError
-from slimvid.rows import check, head
+from slimvid.rows import check, head, searched
 from slimvid.sources import method_module
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ def spec(
         over: what was done to the original before, first step first.
 
     Raises:
-        SlimvidError: unknown task or method, or options that the method refuses.
+        SlimvidError: unknown task or method, options that the method refuses, or a method whose widths
+            follow from a training.
     """
     if task not in SIZES:
         raise SlimvidError(f"task {task!r}: no paper-scale size; known are {', '.join(SIZES)}")
@@ -92,6 +93,11 @@ def spec(
 
         settings = paper_settings(task)
         return teacher_module(settings).generator_spec(settings, paper_condition(task))
+    if searched(method):
+        raise SlimvidError(
+            f"method {method}: its widths follow from a training and stand in its artifact; without one "
+            "there is no network of it at full size"
+        )
     *rest, (last, its) = [("original", None), *over]
     below = spec(task, last, options=its, over=rest[1:])
     module = import_module(f"slimvid.{method_module(method)}")
@@ -118,6 +124,31 @@ def paper_scale(
         return None
     recipes = [*over, (method, options or {})]
     return _counted(task, json.dumps(recipes, sort_keys=True, default=str), full_share)
+
+
+def is_paper_network(
+    task: str, settings: "AnyTeacher", *, height: int, width: int, condition_channels: int
+) -> bool:
+    """Whether a run's original is the paper's network at the paper's size.
+
+    What a method whose widths follow from a training (``rows.searched``) costs in such a run is what it costs
+    at full size. From the widths that it found for a smaller original none follow for the paper's, which has
+    other layers.
+
+    Args:
+        settings: of the run's original. condition_channels: of what it reads for a frame.
+    """
+    if (
+        task not in SIZES
+        or SIZES[task] != (height, width)
+        or settings.teacher != paper_settings(task).teacher
+    ):
+        return False
+    from slimvid.teachers import teacher_module
+
+    condition = paper_condition(task)
+    own = teacher_module(settings).generator_spec(settings, condition)
+    return condition_channels == condition.channels and own == spec(task, "original")
 
 
 @cache

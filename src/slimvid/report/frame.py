@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from slimvid.config import Config
 from slimvid.files import atomic_path
+from slimvid.measure.paper_scale import SIZES, is_paper_network
 from slimvid.report import columns as c
 from slimvid.report.measures import Row
+from slimvid.rows import searched
 from slimvid.settings import TaskSettings
 
 if TYPE_CHECKING:
@@ -69,11 +71,16 @@ def source_of(task: TaskSettings) -> str:
 def paper_scale_record(config: Config, row: Row, counted: PaperScaleOf | None) -> dict[str, Any]:
     """Cost of a row's network at the paper's size; empty where the paper has no such network.
 
+    Widths that a training found are the artifact's own: the row has a cost there only where this run was made
+    at the paper's size, and it is the measured one.
+
     Args:
         counted: called as ``slimvid.measure.paper_scale.paper_scale``, the default.
     """
     from slimvid.measure.conventions import rounded
 
+    if is_searched(config, row):
+        return _measured_scale(row) if _at_paper_size(config, row) else {}
     *over, (method, options) = [("original", {}), *config.recipes(row.task, row.method)]
     full_share = row.mean.get("full_frame_share")
     count = counted or _count
@@ -86,6 +93,44 @@ def paper_scale_record(config: Config, row: Row, counted: PaperScaleOf | None) -
         "paper_scale_macs_g_as_published": rounded(cost.macs_g_thop, 2, "double"),
         "paper_scale_params_m": c.significant(cost.params_m, c.PAPER_SCALE_DIGITS),
         "paper_scale_params_m_as_published": rounded(cost.params_m_thop, 2, "double"),
+    }
+
+
+def is_searched(config: Config, row: Row) -> bool:
+    """Whether widths of a row's network, or of one that it is put over, were found by a training."""
+    return any(searched(method) for method, _ in config.recipes(row.task, row.method))
+
+
+def unsized(config: Config, of_task: Iterable[Row]) -> list[str]:
+    """Why some rows of a task have no cost at the paper's size, where others have."""
+    rows = [row for row in of_task if row.task in SIZES and is_searched(config, row)]
+    left = ", ".join(row.method for row in rows if not _at_paper_size(config, row))
+    if not left:
+        return []
+    return [
+        f"No cost at the paper's size of {left}: the widths were found for this run's smaller original, and "
+        "none follow from them for the paper's."
+    ]
+
+
+def _at_paper_size(config: Config, row: Row) -> bool:
+    facts = {name: row.protocol("cost", name, 0) for name in ("height", "width", "condition_channels")}
+    return is_paper_network(row.task, config.teacher_settings(row.task), **facts)
+
+
+def _measured_scale(row: Row) -> dict[str, Any]:
+    """The measured cost under the names of the cost at full size."""
+    from slimvid.measure.conventions import rounded
+
+    share = row.protocol("cost", "key_fraction", 1.0)
+    drawn = row.mean["macs_g_per_generated_frame"] * share
+    return {
+        "paper_scale_macs_g": c.significant(
+            row.mean["macs_g"] if "full_frame_share" in row.mean else drawn, c.PAPER_SCALE_DIGITS
+        ),
+        "paper_scale_macs_g_as_published": rounded(row.mean["macs_g_thop"], 2, "double"),
+        "paper_scale_params_m": c.significant(row.mean["params_m"], c.PAPER_SCALE_DIGITS),
+        "paper_scale_params_m_as_published": rounded(row.mean["params_m_thop"], 2, "double"),
     }
 
 

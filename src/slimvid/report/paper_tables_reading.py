@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from slimvid.config import Config
 from slimvid.report import columns as c
+from slimvid.report.frame import unsized
 from slimvid.report.measures import Row
 from slimvid.report.paper_tables_declared import PAPERS, PaperTable, declared
 from slimvid.report.reading import Grid, Section, measured_grid, notes, printed_grid, row_name, to_markdown
@@ -56,7 +57,9 @@ def readable(
     found = []
     for task in config.tables[name].tasks:
         of_task, part = [row for row in measured if row.task == task], frame[frame["task"] == task]
-        found.append(_section(table, part, of_task, unequal=config.tables[name].unequal))
+        section = _section(table, part, of_task, unequal=config.tables[name].unequal)
+        section.notes.extend(unsized(config, of_task))
+        found.append(section)
     title = f"{paper}, {table.title}"
     return to_markdown(found, strips, base=files["md"].parent, title=title, introduction=lines)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from slimvid.config import Config
 from slimvid.report import columns as c
+from slimvid.report.frame import unsized
 from slimvid.report.measures import Row
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def sections(config: Config, frame: "pandas.DataFrame", measured: list[Row]) -> 
         main, further = ([col for col in columns if col.main == shown] for shown in (True, False))
         grids = [measured_grid(own, main), measured_grid(own, further, caption="Further measures")]
         grids += [_paper_grid(part)] if (part["published_macs_g"] != "").any() else []
-        said = notes(own, of_task, unequal=config.table1.unequal)
+        said = notes(own, of_task, unequal=config.table1.unequal) + unsized(config, of_task)
         found.append(Section(task=task, grids=[g for g in grids if g.rows], notes=said))
     return found
 
