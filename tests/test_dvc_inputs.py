@@ -71,12 +71,15 @@ def test_settings_and_code_are_written_down_without_the_optional_sections(footag
     assert json.loads(before)["settings"]["teacher"]["lr"] != 0.5
 
 
-def test_a_row_that_does_not_apply_is_written_down_too(footage, tmp_path) -> None:
-    row = {"method": "uniform", "options": {"width": 0.5}, "teachers": ["recyclegan"]}
-    config = configured({"path": footage}, methods={"uniform": row})
-    write_inputs(config, tmp_path)
-    assert json.loads((tmp_path / "data/inputs/rows/my/uniform.json").read_text()) == {"applies": False}
-    assert not (tmp_path / "data/inputs/measures/my/uniform.json").exists()
+def test_rows_that_no_table_has_are_left_out_but_not_what_a_row_is_put_over(footage, tmp_path) -> None:
+    uniform = {"method": "uniform", "options": {"width": 0.5}}
+    foreign = {**uniform, "teachers": ["recyclegan"]}
+    rows = {"below": uniform, "upper": {**uniform, "over": "below"}, "idle": uniform, "foreign": foreign}
+    document = {"methods": rows, "table1": {"tasks": ["my"], "methods": ["original", "upper", "foreign"]}}
+    write_inputs(configured({"path": footage}, **document), tmp_path)
+    found = tmp_path / "data" / "inputs"
+    assert {path.stem for path in (found / "rows/my").iterdir()} == {"below", "upper"}
+    assert {path.stem for path in (found / "measures/my").iterdir()} == {"original", "upper"}
 
 
 def test_a_missing_file_is_named(tmp_path) -> None:

@@ -31,7 +31,7 @@ SINGLE_FILES = Path(
 
 
 def write_inputs(config: Config, root: Path) -> None:
-    """Write data/inputs below ``root`` anew, for the tasks of the main table, which DVC versions.
+    """Write data/inputs below ``root`` anew, for the rows of all tables.
 
     Raises:
         SlimvidError: a file or folder that the configuration names is missing.
@@ -49,22 +49,34 @@ def write_inputs(config: Config, root: Path) -> None:
 
 def _documents(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "evaluator", reads.fields(config, *reads.EVALUATOR_FIELDS)
-    yield "table", reads.table(config)
-    for task in config.table1.tasks:
+    for task in _tasks(config):
         teacher = {"settings": reads.train_teacher(config, task), "code": _code(config, task, "original")}
         yield f"teachers/{task}", teacher
-        for row in config.methods:
-            yield f"rows/{task}/{row}", _row(config, task, row)
-        shown = reads.strip(config, "table1", task)
-        for row in shown:
+    for task, row in _trained(config):
+        yield f"rows/{task}/{row}", _row(config, task, row)
+    for name in config.tables:
+        yield f"tables/{name}", reads.table(config, name)
+        for task, row in config.rows_of(name):
             yield f"measures/{task}/{row}", _measures(config, task, row)
-        strip = {"strip": shown, "seed": config.seeds[0]}
-        yield f"strips/{task}", {**strip, "plans": {row: _plan(config, task, row) for row in shown}}
+        for task in dict(config.rows_of(name)):
+            shown = reads.strip(config, name, task)
+            strip = {"strip": shown, "seed": config.seeds[0]}
+            plans = {row: _plan(config, task, row) for row in shown}
+            yield f"strips/{name}/{task}", {**strip, "plans": plans}
+
+
+def _tasks(config: Config) -> list[str]:
+    return sorted({task for name in config.tables for task, _ in config.rows_of(name)})
+
+
+def _trained(config: Config) -> list[tuple[str, str]]:
+    """(task, row) of every training of a student."""
+    measured = {row for name in config.tables for row in config.rows_of(name)}
+    chains = {(task, below) for task, row in measured for below in config.trained(row)}
+    return sorted(row for row in chains if row[1] != "original")
 
 
 def _row(config: Config, task: str, row: str) -> dict[str, Any]:
-    if not config.applies(task, row):
-        return {"applies": False}  # DVC has a stage for every row on every task
     settings = {**reads.compress(config, task, row), "teacher": reads.train_teacher(config, task)}
     return {"settings": settings, "code": _code(config, task, row)}
 
@@ -91,13 +103,13 @@ def _code(config: Config, task: str, row: str) -> dict[str, str]:
 
 def _files(config: Config) -> Iterator[tuple[str, Sequence[Path]]]:
     yield "evaluator", reads.measure_files(config, *reads.EVALUATOR_FIELDS)
-    for task in config.table1.tasks:
+    for task in _tasks(config):
         for key in TASK_FILES:
             named = getattr(config.tasks[task], key)
             yield f"tasks/{task}/{key}", [] if named is None else [named]
         yield f"teachers/{task}", files_of(config.teacher_settings(task))
-        for row in config.methods:
-            yield f"rows/{task}/{row}", row_files(config, task, row) if config.applies(task, row) else []
+    for task, row in _trained(config):
+        yield f"rows/{task}/{row}", row_files(config, task, row)
 
 
 def _place(root: Path, name: str, files: Sequence[Path]) -> None:

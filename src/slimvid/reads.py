@@ -79,12 +79,13 @@ def strip(config: Config, table: str, task: str) -> list[str]:
     return [row for name, row in config.rows_of(table) if name == task]
 
 
-def table(config: Config) -> dict[str, Any]:
-    """The main table's rows."""
+def table(config: Config, name: str = "table1") -> dict[str, Any]:
+    """A table's rows, named as in ``Config.tables``."""
+    shown = config.tables[name]
     return {
         "profile": config.profile,
-        "tasks": list(config.table1.tasks),
-        "methods": list(config.table1.methods),
+        "tasks": list(shown.tasks),
+        "methods": list(shown.methods),
         "seeds": list(config.seeds),
-        "unequal": config.table1.unequal,
+        "unequal": shown.unequal,
     }

@@ -16,7 +16,7 @@ from slimvid.config import merge
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TASK = "sketch2face"
-FILES = ("Snakefile", "dvc.yaml", ".dvcignore", ".gitignore", "environment.yml")
+FILES = ("Snakefile", ".dvcignore", ".gitignore", "environment.yml")
 FOLDERS = ("workflow", "profiles", "src")
 
 
@@ -28,7 +28,7 @@ from snakemake.settings.types import DAGSettings, OutputSettings, ResourceSettin
 cores = ResourceSettings(cores=int(sys.argv[1]))
 with SnakemakeApi(OutputSettings()) as api:
     workflow = api.workflow(resource_settings=cores, snakefile=Path("Snakefile").resolve())
-    workflow.dag(DAGSettings(targets={sys.argv[2]})).summary()
+    workflow.dag(DAGSettings(targets=set(sys.argv[2:]))).summary()
     jobs = workflow._workflow.dag.jobs
     found = [
         {"rule": j.rule.name, "input": [*j.input], "output": [*j.output], "threads": j.threads,
@@ -91,10 +91,10 @@ class Project:
         own["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         return {**os.environ, **own}
 
-    def jobs(self, *, cores: int, target: str = "results/table1.csv") -> list[dict[str, Any]]:
-        """The jobs of the table's DAG, or of another target's: rule, input, output, threads, reads."""
+    def jobs(self, *targets: str, cores: int) -> list[dict[str, Any]]:
+        """The jobs of the table's DAG, or of other targets': rule, input, output, threads, reads."""
         (self.root / "list_jobs.py").write_text(JOBS)
-        self.run("list_jobs", str(cores), target)
+        self.run("list_jobs", str(cores), *(targets or ["results/table1.csv"]))
         return json.loads((self.root / "jobs.json").read_text())
 
     def statuses(self, changes: dict[str, dict[str, Any]]) -> dict[str, dict[str, str]]:
@@ -125,6 +125,7 @@ def make_project(root: Path) -> Project:
     shutil.copy(ROOT / "config" / "smoke.yaml", root / "config" / "demo.yaml")
     project = Project(root)
     project.configure({"table1": {"tasks": [TASK]}})
+    project.run("slimvid", "stages")
     subprocess.run(["git", "init", "--quiet", str(root)], check=True)
     return project
 

@@ -49,7 +49,7 @@ def test_a_rule_names_just_the_splits_that_its_step_reads(bare) -> None:
         str(paths.search("viper2city")["md"]),
         str(paths.offsets("viper2city")),
     ):
-        for job in bare.jobs(cores=2, target=target):
+        for job in bare.jobs(target, cores=2):
             names = {
                 Path(path).stem for path in job["input"] if path.endswith(".arrow") and "prepared" in path
             }

@@ -58,12 +58,13 @@ def test_dvc_sees_footage_change(bare, copy_of, tmp_path: Path) -> None:
     least = {"profile": "demo", "seeds": [0], "teacher": project.config["teacher"], "tasks": {"my": task}}
     table = {"tasks": ["my"], "methods": ["original"]}
     (project.root / "config" / "demo.yaml").write_text(yaml.safe_dump({**least, "table1": table}))
+    project.run("slimvid", "stages")
     kept = {path.name: path.read_bytes() for path in frames.iterdir()}
 
     def status() -> str:
-        return project.run("dvc", "status", "prepare@my").stdout
+        return project.run("dvc", "status", "prepare-my").stdout
 
-    project.run("dvc", "repro", "prepare@my")
+    project.run("dvc", "repro", "prepare-my")
     assert "up to date" in status()
     write(frames / "0010.png", noise[:, :96])
     assert "data/inputs/files/tasks/my/path" in status()

@@ -75,9 +75,9 @@ def test_dvc_makes_just_the_stale_artefact_anew(recorded, copy_of) -> None:
     project = copy_of(recorded)
     project.configure({"methods": {"uniform": {"options": {"width": 0.25}}}})
     plan = project.run("dvc", "repro", "--dry").stdout
-    assert "Running stage 'compress@sketch2face-uniform-0'" in plan
-    assert "Running stage 'compress@sketch2face-fast_vid2vid-0'" not in plan
+    assert "Running stage 'compress-sketch2face-uniform-0'" in plan
+    assert "Running stage 'compress-sketch2face-fast_vid2vid-0'" not in plan
     assert "Running stage 'train_teacher" not in plan
-    project.run("dvc", "repro", "compress@sketch2face-uniform-0")
+    project.run("dvc", "repro", "compress-sketch2face-uniform-0")
     assert project.status()["checkpoints/sketch2face/uniform/0/weights.safetensors"] == "ok"
     assert project.status()["checkpoints/sketch2face/fast_vid2vid/0/weights.safetensors"] == "ok"

@@ -242,9 +242,7 @@ def paper_measures(wildcards):
 
 
 def paper_reads(wildcards):
-    rows = SETTINGS.rows_of(table_name(wildcards))
-    reads = {"profile": SETTINGS.profile, "rows": rows, "seeds": SETTINGS.seeds}
-    return {**reads, "unequal": SETTINGS.tables[table_name(wildcards)].unequal}
+    return reads.table(SETTINGS, table_name(wildcards))
 
 
 def paper_results(paper):

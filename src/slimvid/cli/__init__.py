@@ -9,10 +9,12 @@ import io
 import os
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from slimvid.cli import search, steps, tables
+from slimvid.cli.options import ConfigFiles
 from slimvid.errors import SlimvidError
 from slimvid.files import system_errors
 
@@ -77,12 +79,29 @@ def machine() -> None:
 
 
 @app.command()
-def inputs() -> None:
-    """Write down for DVC what each step of config/demo.yaml reads, in data/inputs."""
+def stages(
+    config_files: ConfigFiles = None,
+    papers: Annotated[
+        bool, typer.Option("--papers", help="also those of other papers' tables, in workflow/dvc/PAPER/")
+    ] = False,
+) -> None:
+    """Write DVC's stages of a configuration: dvc.yaml has those of the main table."""
     from slimvid.config import load
-    from slimvid.dvc_inputs import write_inputs
+    from slimvid.dvc_stages import DEFAULT, write_stages
 
-    write_inputs(load(Path("config/demo.yaml")), Path.cwd())
+    files = config_files or [DEFAULT]
+    for path in write_stages(load(*files), files, Path(), papers=papers):
+        print(path)
+
+
+@app.command()
+def inputs() -> None:
+    """Write down for DVC what each step reads of the configuration of dvc.yaml, in data/inputs."""
+    from slimvid.dvc_inputs import write_inputs
+    from slimvid.dvc_stages import current
+
+    config, _ = current(Path())
+    write_inputs(config, Path.cwd())
 
 
 @app.command()
