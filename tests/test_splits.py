@@ -18,8 +18,16 @@ from slimvid.sources import PACKAGE
 CONFIG = Path(__file__).resolve().parent.parent / "config" / "smoke.yaml"
 VIDEO, UNPAIRED = "sketch2face", "viper2city"
 ROWS = {
-    VIDEO: ("uniform", "fast_vid2vid", "content_aware", "omgd", "shortcut", "shortcut_adaptive"),
-    UNPAIRED: ("uniform", "shortcut"),
+    VIDEO: (
+        "uniform",
+        "fast_vid2vid",
+        "content_aware",
+        "omgd",
+        "gan_compression",
+        "shortcut",
+        "shortcut_adaptive",
+    ),
+    UNPAIRED: ("uniform", "gan_compression_fast", "shortcut"),
 }
 REPORTING = {  # the steps that look at test frames, with what they need besides: all of it is there
     "translate": (VIDEO, "uniform", "0"),
@@ -67,9 +75,9 @@ def project(tmp_path_factory):
             files = paths.prepared_files(task)
             files["test"].rename(root / f"{task}.test.arrow")
             assert not slimvid("train-teacher", task, "0")
+            assert not slimvid("train-evaluator", task)
             for row in rows:
                 assert not slimvid("compress", task, row, "0"), row
-            assert not slimvid("train-evaluator", task)
         assert not slimvid("search", UNPAIRED, "0")
         assert not slimvid("ship", VIDEO, "0")
         yield root

@@ -27,6 +27,8 @@ COMPARED = {
         {
             *("Conv2d", "Conv2d in groups", "Conv3d", "ConvTranspose2d"),
             *("BatchNorm2d", "InstanceNorm2d", "ShortcutBlock", "AdaBD"),
+            *("ElasticConv2d", "ElasticConv2d in groups", "ElasticConvTranspose2d"),
+            *("ElasticBatchNorm2d", "ElasticInstanceNorm2d"),
         }
     ),
     "cuda": frozenset(),

@@ -24,10 +24,11 @@ from slimvid.measure.distances import FRAMES, VIDEO
 from slimvid.measure.evaluator import train_evaluator
 from slimvid.measure.quality import measure_quality
 from slimvid.measure.real import measure_real
-from slimvid.measure.search import Point, open_trial, pareto_front, plans, search, under, walk
+from slimvid.measure.search import Point, open_trial, plans, search, under, walk
 from slimvid.nets import build
 from slimvid.nets.resnet import resnet_spec
 from slimvid.nets.shortcut_net import shortcut_spec
+from slimvid.pareto import pareto_front
 from slimvid.settings import PlanSettings, SearchSettings
 
 WANTED = SearchSettings(task="street", methods=("shortcut", "thin"), intervals=(2, 5), budgets=(3,))

@@ -14,15 +14,19 @@ from torch.nn.utils import parametrize
 
 from slimvid.compress.fast_vid2vid import STKD
 from slimvid.compress.fast_vid2vid_options import Options as FastOptions
+from slimvid.compress.gan_compression import channel_space
+from slimvid.compress.gan_compression_distillation import SupernetDistillation
+from slimvid.compress.gan_compression_options import Options as GanOptions
 from slimvid.compress.shortcut import ShortcutObjective
 from slimvid.compress.shortcut import student_spec as shortcut_spec
 from slimvid.compress.shortcut_options import Options as ShortcutOptions
 from slimvid.compress.uniform import OutputDistillation
 from slimvid.nets import shortcut, shortcut_net
 from slimvid.nets.choices import Form
+from slimvid.nets.elastic import Elastic
 from slimvid.nets.shortcut import AdaBD
 from slimvid.runtime import COMPARED, Runtime, layer_kind, layer_kinds
-from slimvid.teachers import recyclegan, train_original, vid2vid
+from slimvid.teachers import recyclegan, student_objective, train_original, vid2vid
 from slimvid.training.frozen import FrozenTeacher
 from slimvid.training.loop import Training
 
@@ -34,9 +38,10 @@ DEVICES = [
 TRAININGS = (
     *("vid2vid", "vid2vid batch norm", "recyclegan", "uniform", "fast_vid2vid"),
     *("shortcut vid2vid", "shortcut vid2vid raw", "shortcut recyclegan"),
+    *("gan_compression", "gan_compression recyclegan"),
 )
 CORNERS = (
-    *("vid2vid foreground", "vid2vid first frame", "vid2vid two scales"),
+    *("vid2vid foreground", "vid2vid first frame", "vid2vid two scales", "gan_compression batch norm"),
     *(f"shortcut recyclegan {form}" for form in get_args(Form) if form != "full"),
 )
 SETTINGS = {
@@ -84,6 +89,14 @@ def training(name: str, teachers, runtime: Runtime):
         net = run.network(module.generator_spec(settings, condition, **changes))
         return Training(run, net, module.Objective(run, settings))
     teacher = FrozenTeacher(below, run)
+    if method == "gan_compression":
+        options = GanOptions(stem=(0.5, 0.25), trunk=(0.5, 0.25), up=(0.75, 0.5))
+        space = channel_space(module.generator_spec(settings, condition), settings.width, options)
+        net = run.network(space.spec(space.largest))
+        objective = student_objective(run, settings)
+        elastic = Elastic(net, space)
+        distillation = SupernetDistillation(options, teacher, objective, elastic=elastic)
+        return Training(run, net, objective, distillation=distillation)
     if method == "shortcut":
         form = rest.partition(" ")[2]
         options = ShortcutOptions(

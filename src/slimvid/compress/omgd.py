@@ -15,7 +15,7 @@ the layers (here the mean) and adds normalisation and ReLU to the connector, whi
 convolution.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,7 +36,7 @@ from slimvid.training.finish import save
 from slimvid.training.loop import train
 from slimvid.training.objective import Objective, View
 from slimvid.training.run import Run
-from slimvid.training.taps import Taps
+from slimvid.training.taps import Taps, tap_channels
 
 LAYERS = 4  # feature maps whose channels are distilled (release)
 
@@ -115,7 +115,7 @@ class Online(Objective):
         self.features = picture_features(options.vgg)
         self.layers = distilled_layers(student, options) if options.channel else ()
         size = run.data.meta.height, run.data.meta.width
-        widths = [channels(net, self.layers, size) for net in (student, self.nets["wide"])]
+        widths = [tap_channels(net.spec, self.layers, size) for net in (student, self.nets["wide"])]
         pairs = zip(*widths, strict=True)
         self.connectors = nn.ModuleList(nn.Conv2d(own, theirs, 1, bias=False) for own, theirs in pairs)
         looked_at = {"student": student, "wide teacher": self.nets["wide"]}
@@ -215,16 +215,6 @@ def distilled_layers(net: nn.Module, options: Options) -> tuple[str, ...]:
         raise SlimvidError("layers: the network has no residual blocks; name layers, or set `channel: 0`")
     places = np.linspace(0, len(blocks) - 1, min(LAYERS, len(blocks))).round().astype(int)
     return tuple(blocks[i] for i in places)
-
-
-@torch.no_grad()
-def channels(net: nn.Module, layers: Sequence[str], size: tuple[int, int]) -> list[int]:
-    """How many channels each layer gives, found by drawing one frame on the meta device."""
-    with torch.device("meta"):
-        twin = build(net.spec).eval()
-    taps = Taps(twin, layers, whose="student")
-    twin(*twin.example_inputs(*size, device="meta"))
-    return [features.shape[1] for features in taps.take().values()]
 
 
 def _width(settings: AnyTeacher, options: Options) -> int:

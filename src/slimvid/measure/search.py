@@ -13,10 +13,9 @@ is decoded once.
 """
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +33,7 @@ from slimvid.measure.evaluator import Evaluator
 from slimvid.measure.frechet import distance_per_dimension, half_sample_sd
 from slimvid.measure.quality import clip_lengths, kept, likeness
 from slimvid.measure.quality_protocol import UNITS, judged_data, judged_samples
+from slimvid.pareto import pareto_front
 from slimvid.runtime import Progress
 from slimvid.settings import PlanSettings
 
@@ -294,24 +294,6 @@ def macs(trial: Trial, point: Point) -> float:
         return cost.macs * point.drawn / frames
     starts = len(trial.lengths) / frames if point.translator.first == "generator" else 0.0
     return translator_cost(net, **size, key_fraction=point.drawn / frames, first_fraction=starts).macs
-
-
-def pareto_front(points: Iterable[tuple[float, float]]) -> list[bool]:
-    """Which of the (cost, loss) pairs no other one beats; lower is better in both.
-
-    A pair is beaten by one that costs at most as much and loses less, or loses at most as much and costs
-    less. Equal pairs do not beat each other, so both may be on the front.
-
-    Raises:
-        SlimvidError: a value that is not finite: nothing can be said of its order.
-    """
-    pairs = list(points)
-    for number, pair in enumerate(pairs):
-        if not all(map(isfinite, pair)):
-            raise SlimvidError(f"Pareto front: point {number} is {pair}; leave out what was not measured")
-    return [
-        not any(c <= cost and q <= loss and (c, q) != (cost, loss) for c, q in pairs) for cost, loss in pairs
-    ]
 
 
 def _document(trial: Trial, points: list[Point]) -> dict[str, Any]:

@@ -80,6 +80,11 @@ def configured(original: Mapping[str, Any], config: Sequence[int]) -> dict[str, 
     return _module(original).configured(original, config)
 
 
+def distilled_layers(original: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the layers whose features are distilled, the same in the original and its separable form."""
+    return _module(original).distilled(original)
+
+
 def _module(original: Mapping[str, Any]) -> Any:
     kind = original.get("kind")
     if kind not in KINDS:

@@ -200,3 +200,10 @@ def narrowed(original: Mapping[str, Any]) -> dict[str, Any]:
     """The same layers with two channels each: what shows the sizes of maps at no cost."""
     widths = {name: (2,) * len(original[name]) for name in ("stem", "inner", "up")}
     return {**original, **widths}
+
+
+def distilled(original: Mapping[str, Any]) -> tuple[str, ...]:
+    """The layers whose features GAN Compression distils: before the blocks and at thirds (release)."""
+    blocks = len(original["inner"])
+    ends = (FIRST_BLOCK - 1 + (blocks * third + 1) // 3 for third in range(4))
+    return tuple(dict.fromkeys(f"model.{end}" for end in ends))

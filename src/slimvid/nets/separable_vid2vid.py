@@ -77,3 +77,12 @@ def configured(original: Mapping[str, Any], config: Sequence[int]) -> dict[str, 
 def narrowed(original: Mapping[str, Any]) -> dict[str, Any]:
     """The same layers at the least width: what shows the sizes of maps at no cost."""
     return {**original, "width": 2}
+
+
+def distilled(original: Mapping[str, Any]) -> tuple[str, ...]:
+    """Layers of the original and of its separable form whose features are distilled.
+
+    As in the paper's generators: what enters the residual blocks, their middle and their ends; here that is
+    the conditions' encoder, whose features the others are added to, and the ends of both branches' blocks.
+    """
+    return (f"down_seg.{3 * (original['downs'] + 1)}", "down_seg", "res_img", "res_flow")

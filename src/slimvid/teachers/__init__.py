@@ -6,6 +6,8 @@ A teacher's module holds
     check_task(settings, condition, height, width, longest=)
                                                      refuses what cannot be trained, before anything runs
     Objective(run, settings)                         how the original learns, and every student of it
+    StudentObjective(run, settings)                  where it has one: how a student learns that is given the
+                                                     teacher's frames in the place of pairs
 
 and its settings are a section of the configuration whose ``teacher`` names the module.
 """
@@ -27,6 +29,12 @@ if TYPE_CHECKING:
 def teacher_module(settings: "AnyTeacher") -> ModuleType:
     """The module that trains the kind of teacher whose settings these are."""
     return import_module(f"slimvid.teachers.{settings.teacher}")
+
+
+def student_objective(run: "Run", settings: "AnyTeacher") -> "Objective":
+    """How a student learns that has its teacher's frames where the original has no pairs."""
+    module = teacher_module(settings)
+    return getattr(module, "StudentObjective", module.Objective)(run, settings)
 
 
 def train_original(run: "Run", settings: "AnyTeacher") -> None:

@@ -116,6 +116,8 @@ class Objective(objective.Objective):
         SlimvidError: the settings do not fit the task; names the setting and the remedy.
     """
 
+    paired = False
+
     def __init__(self, run: Run, settings: RecycleGANSettings):
         super().__init__(run, settings)
         condition, meta = run.data.meta.condition, run.data.meta
@@ -128,9 +130,7 @@ class Objective(objective.Objective):
         self.content = content_loss(settings.vgg if any(settings.lambda_content) else None)
 
     def sample(self, rng: np.random.Generator, index: int) -> Unpaired:
-        s = self.settings
-        how = {"batch": s.batch, "enlarge": s.enlarge, "device": self.run.runtime.device}
-        batch = sample_unpaired(self.run.data, rng, **how)
+        s, batch = self.settings, self._frames(rng)
         here = (batch.conditions.shape, batch.frames.shape)
         moves = {}
         for number, domain in enumerate(DOMAINS):
@@ -141,6 +141,11 @@ class Objective(objective.Objective):
                 *(self._move(rng, shape) if w else None for w, shape in zip(weights, shapes, strict=True))
             )
         return batch._replace(moves=moves)
+
+    def _frames(self, rng: np.random.Generator) -> Unpaired:
+        s = self.settings
+        how = {"batch": s.batch, "enlarge": s.enlarge, "device": self.run.runtime.device}
+        return sample_unpaired(self.run.data, rng, **how)
 
     def _move(self, rng: np.random.Generator, shape: Sequence[int]) -> tuple[Tensor, Tensor]:
         """W and n of one term: the same flow for every picture of the batch and for both sides."""
@@ -214,6 +219,33 @@ class Objective(objective.Objective):
         if self.content is not None and s.lambda_content[number]:
             losses[f"content_{way.domain}"] = s.lambda_content[number] * self.content(way.fake, way.real)
         return losses
+
+
+class StudentObjective(Objective):
+    """The way there alone, judged among the target's frames: for a student that has its teacher's for pairs.
+
+    Cycle, motion and content are what a pair is needed for where there is none (GAN Compression 3.1).
+    """
+
+    def __init__(self, run: Run, settings: RecycleGANSettings):
+        super().__init__(run, settings)
+        del self.back, self.discriminators["source_disc"]
+
+    def sample(self, rng: np.random.Generator, index: int) -> Unpaired:
+        return self._frames(rng)
+
+    def unroll(self, generator: nn.Module, batch: Unpaired) -> Iterator[View]:
+        return self.stream(generator, batch)
+
+    def losses(self, view: View) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        net = self.discriminators["target_disc"]
+        with self.run.runtime.autocast():
+            fake, real = [net(view.out.image)], [net(view.batch.frames[:, 0])]
+        g = {"gan_target": gan(fake, real=True)}
+        return g, {"disc_target": 0.5 * (gan(real, real=True) + gan(fake, real=False))}
+
+    def provenance(self) -> dict[str, Any]:
+        return {"pairs": "the teacher's frames"}
 
 
 def sample_unpaired(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from slimvid import artifact
 from slimvid.nets.framewise import Drawn, FrameWise
@@ -22,11 +22,16 @@ class FrozenTeacher:
     It starts where the student starts and as the student does (``first`` of its plan): from zeros, from true
     frames, or from its first-frame branch. A stream that began at the clip's start instead would have drifted
     from the truth by the time the sequence begins, and would pull the student away from it.
+
+    Args:
+        path: the original's artifact. net: another network that walks a clip as the original does, in its
+            place; it is frozen, and its layers made quicker.
     """
 
-    def __init__(self, path: Path, run: Run):
+    def __init__(self, path: Path, run: Run, *, net: nn.Module | None = None):
         self.source, self.data, self.runtime = artifact.read(path), run.data, run.runtime
-        self.net = self.source.module(run.runtime.device).requires_grad_(False)
+        net = self.source.module() if net is None else net.eval()
+        self.net = net.to(run.runtime.device).requires_grad_(False)
         if run.runtime.device == "cpu":
             quicken(self.net)
         self.first = self.source.plan.get("first", "zero")

@@ -1,11 +1,13 @@
 """What the layers of a network give, by the layers' names: what a student is compared with its teacher by."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from slimvid.errors import SlimvidError
+from slimvid.nets import build
 
 
 class Taps:
@@ -43,3 +45,13 @@ class Taps:
             self.seen[layer] = output.to(torch.float32, copy=True)
 
         return keep
+
+
+@torch.no_grad()
+def tap_channels(spec: Mapping[str, Any], layers: Sequence[str], size: tuple[int, int]) -> list[int]:
+    """How many channels each layer of a spec's network gives, found by drawing on the meta device."""
+    with torch.device("meta"):
+        twin = build(dict(spec)).eval()
+    taps = Taps(twin, layers, whose="student")
+    twin(*twin.example_inputs(*size, device="meta"))
+    return [features.shape[1] for features in taps.take().values()]
