@@ -43,6 +43,7 @@ CHOOSING = {"train-teacher", "compress", "train-evaluator", "search", "ship"}
 OTHER = {
     "prepare",
     "inputs",  # settings, hashes and links: it opens no store
+    "stages",  # writes down what steps would run
     "calibrate",  # reads the footage that it is given
     "table",
     "paper-table",
