@@ -166,11 +166,14 @@ def told(cpu):
 def compressed(told):
     """compressed(settings, store, out, teacher=, teacher_settings=, ...): run a row's method there."""
     from slimvid.compress import compress
+    from slimvid.measure.evaluate import Costs
+    from slimvid.measure.latency import Latencies
 
     def run(settings, prepared, out, *, teacher, teacher_settings, keyframes=None, **changes):
         plan = settings.plan.model_dump(exclude_none=True)
         own = told(prepared, out, **{"row": "student", "plan": plan, **changes})
-        compress(own, settings, teacher=teacher, teacher_settings=teacher_settings, keyframes=keyframes)
+        given = {"cost": Costs(own), "latency": Latencies(own), "keyframes": keyframes}
+        compress(own, settings, teacher=teacher, teacher_settings=teacher_settings, **given)
 
     return run
 

@@ -46,6 +46,10 @@ def test_every_profiles_networks_can_be_built(profile) -> None:
             r"methods\.shortcut\.options: on sketch2face: cut 'low'.*1 down-samplings",
         ),
         (
+            {**table("cat"), "variants": {"cat": {"options": {"macs_share": 0.001}}}},
+            r"methods\.cat\.options: on viper2city: macs_share: 0\.001 cannot be met; .* give at least 0\.",
+        ),
+        (
             {"tasks": {"pose2body": {"height": 34}}},
             r"teacher: on pose2body: frame size 34x32: .* multiples of 4",
         ),

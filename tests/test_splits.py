@@ -24,10 +24,11 @@ ROWS = {
         "content_aware",
         "omgd",
         "gan_compression",
+        "cat",
         "shortcut",
         "shortcut_adaptive",
     ),
-    UNPAIRED: ("uniform", "gan_compression_fast", "shortcut"),
+    UNPAIRED: ("uniform", "gan_compression_fast", "cat", "shortcut"),
 }
 REPORTING = {  # the steps that look at test frames, with what they need besides: all of it is there
     "translate": (VIDEO, "uniform", "0"),

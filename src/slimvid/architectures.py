@@ -93,6 +93,8 @@ def _architecture(config: "Config", task: str, row: str, known: dict) -> dict[st
         try:
             known[task, row] = make()
             _check_size(config, task, known[task, row])
+            if below is not None:
+                _check_budget(config, task, row, known[task, row], below)
             if below is None or head(config.methods[row].method).TRAIN:
                 _check_training(config, task, settings, condition)
         except SlimvidError as error:
@@ -121,6 +123,18 @@ def _check_size(config: "Config", task: str, spec: dict[str, Any]) -> None:
 
     with torch.device("meta"):
         nets.build(spec).check_size(config.tasks[task].height, config.tasks[task].width)
+
+
+def _check_budget(config: "Config", task: str, row: str, spec: dict[str, Any], below: dict[str, Any]) -> None:
+    """What a method's module refuses of a row's cost, where it looks at that."""
+    own = config.row(task, row)
+    check = getattr(import_module(f"slimvid.{method_module(own.method)}"), "check_budget", None)
+    if check is None:
+        return
+    from slimvid.measure.evaluate import network_cost
+
+    size = {"height": config.tasks[task].height, "width": config.tasks[task].width}
+    check(head(own.method).Options.model_validate(own.options), spec, below, partial(network_cost, **size))
 
 
 def _check_training(config: "Config", task: str, settings: Section, condition: "ConditionSpec") -> None:

@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 
 from slimvid.data.store import PreparedTask
 from slimvid.infer.translator import load
-from slimvid.measure.latency import end_to_end, measure_latency, network_times
+from slimvid.measure import latency
+from slimvid.measure.latency import Latencies, end_to_end, measure_latency, network_times
 from slimvid.settings import MeasureSettings
 
 
@@ -75,3 +77,32 @@ def test_the_speed_up_is_of_whole_streams_beside_the_original(tiny_teacher, tiny
     values = json.loads((tmp_path / "l.json").read_text())["values"]
     assert values["speedup"] == values["speedup_low"] == 2 and values["speedup_high"] == 18.1 / 9
     assert values["fps"] == 10 / 1.0  # the best stream of its 10 frames
+
+
+def test_networks_of_specs_take_turns_in_fp32_and_a_turns_first_pass_is_not_counted(
+    tiny_task, told, monkeypatch
+):
+    def spec(width):
+        return {"kind": "vid2vid", "condition_channels": 1, "width": width, "downs": 2, "blocks": 2}
+
+    drawn, walk = [], latency._walk
+
+    def counted(translator, conditions, first):
+        drawn.append((translator.source.spec["width"], translator.runtime.precision, len(conditions)))
+        took = len([w for w, *_ in drawn if w == translator.source.spec["width"]])
+        assert len(walk(translator, conditions, first)) == 4
+        return [99.0, 1.0 * took, 10.0 * translator.source.spec["width"], 2.0 * took]
+
+    monkeypatch.setattr(latency, "_walk", counted)
+    run = told(tiny_task)
+    mixed = replace(run.runtime, precision="bf16")
+    found = Latencies(replace(run, runtime=mixed))([spec(4), spec(8)])
+    assert drawn == [(4, "fp32", 4), (8, "fp32", 4)] * 8
+    assert found == [10.0, 10.0]  # of 21 frames each: those of the first turn would make it less
+    assert mixed.precision == "bf16" and Latencies(run).protocol()["precision"] == "fp32"
+
+
+def test_latencies_of_specs_are_times(tiny_task, told):
+    run = told(tiny_task)
+    spec = {"kind": "vid2vid", "condition_channels": 1, "width": 4, "downs": 2, "blocks": 2}
+    assert all(0 < seconds < 60 for seconds in Latencies(run)([spec]))

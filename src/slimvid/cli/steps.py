@@ -104,6 +104,7 @@ def compress(task: Task, method: Method, seed: Seed, config: ConfigFiles = None,
         from slimvid.compress import compress as compress_run
         from slimvid.infer.keyframes import split_keys
         from slimvid.measure.evaluate import Costs, Evaluation
+        from slimvid.measure.latency import Latencies
 
         section(settings.tasks, task, "tasks")
         section(settings.methods, method, "methods")
@@ -118,6 +119,7 @@ def compress(task: Task, method: Method, seed: Seed, config: ConfigFiles = None,
                 teacher=paths.checkpoint(task, original, seed),
                 teacher_settings=teacher,
                 cost=Costs(run),
+                latency=Latencies(run),
                 keyframes=lambda: list(split_keys(run.data, "train", row.plan).values()),
                 evaluate=Evaluation(
                     run=run,

@@ -6,11 +6,14 @@ A config entry ``methods.<row>.method: NAME`` runs ``slimvid/compress/NAME.py``,
                                                  papers' size. ``below``: spec of the network to compress
     compress(job)                                trains the student and writes its artifact to ``job.out``
 
+    check_budget(options, spec, below, cost)     optional: refuses, before anything runs, what no training can
+                                                 reach; ``spec`` is the student's, ``cost`` as `Job` has it
+
 and beside it its head ``NAME_options.py``: what an entry may say, checked before anything runs, see
 ``slimvid.rows``. Adding a method is these two files and that one entry.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -25,6 +28,13 @@ if TYPE_CHECKING:
     from slimvid.training.run import Run
 
     KeyFrames = Callable[[], list[list[int]]]
+
+    class Latency(Protocol):
+        """How long networks take for a frame, seconds."""
+
+        def __call__(self, specs: Sequence[Mapping[str, Any]]) -> list[float]: ...
+
+        def protocol(self) -> dict[str, Any]: ...
 
     class Evaluate(Protocol):
         """How well a network draws the validation clips."""
@@ -46,6 +56,7 @@ class Job:
         teacher: artifact folder of what is compressed: the original, or the row that this one is put
             ``over``; teacher_settings: how the original was trained.
         cost: gives what the network of an architecture spec costs on frames of the task's size.
+        latency: gives how long the networks of specs take for such a frame, seconds, timed in turns.
         keyframes, evaluate: where the method's head NEEDS them: the key-frames that a plan of key-frames
             chooses in each training clip; how well a network in memory draws the validation clips (distances,
             PSNR and SSIM by name), with an ``identity()`` for the artifact's provenance.
@@ -56,6 +67,7 @@ class Job:
     teacher: Path
     teacher_settings: AnyTeacher
     cost: "Callable[[Mapping[str, Any]], Any] | None" = None
+    latency: "Latency | None" = None
     keyframes: "KeyFrames | None" = None
     evaluate: "Evaluate | None" = None
 

@@ -82,10 +82,15 @@ class Costs:
         Raises:
             SlimvidError: there is no such network, or it cannot draw the size.
         """
-        from slimvid import nets
-        from slimvid.measure.trace import shapes_only
-
         meta = self.run.data.meta
-        with shapes_only():
-            net = nets.build(dict(spec))
-        return translator_cost(net, height=meta.height, width=meta.width)
+        return network_cost(spec, height=meta.height, width=meta.width)
+
+
+def network_cost(spec: Mapping[str, Any], *, height: int, width: int) -> Cost:
+    """What the network of an architecture spec costs on frames of a size."""
+    from slimvid import nets
+    from slimvid.measure.trace import shapes_only
+
+    with shapes_only():
+        net = nets.build(dict(spec))
+    return translator_cost(net, height=height, width=width)

@@ -11,18 +11,25 @@ whole streams of the row and of its original take turns.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from slimvid import nets
 from slimvid.data.store import PreparedTask
 from slimvid.files import write_json
-from slimvid.infer.translator import Translator, load, to_tensor
+from slimvid.infer.translator import Translator, in_memory, load, to_tensor
 from slimvid.measure.budget import training_clock
 from slimvid.settings import MeasureSettings
 
+if TYPE_CHECKING:
+    from slimvid.training.run import Run
+
+TURNS, FRAMES = 7, 3  # of each network where specs are timed
 ROUNDS = 5  # streams of the row, and of the original between them, at least
 
 
@@ -99,6 +106,43 @@ def network_times(
     """Seconds of each forward pass in a clip's order, synchronised, after ``warmup`` frames not counted."""
     _walk(translator, conditions[: translator.given + warmup], first_frames)
     return np.array(_walk(translator, conditions, first_frames))
+
+
+@dataclass(frozen=True)
+class Latencies:
+    """How long the networks of specs take for a frame of a run's task: for a budget that is a time.
+
+    They get random weights: a pass takes as long with any. Like a table's latencies, these are of the quicker
+    form that runs, in fp32, on the run's device.
+    """
+
+    run: "Run"
+
+    def __call__(self, specs: Sequence[Mapping[str, Any]]) -> list[float]:
+        """Median seconds of a drawn frame, synchronised; the networks take turns at a few frames each.
+
+        Raises:
+            SlimvidError: there is no such network, or it cannot draw the size.
+        """
+        data, runtime = self.run.data, replace(self.run.runtime, precision="fp32", automatic=False)
+        how = {"plan": {"kind": "every_frame"}, "condition": data.meta.condition, "runtime": runtime}
+        made = [in_memory(nets.build(dict(spec)), **how) for spec in specs]
+        clip = data.clips("train")[0]
+        seen = [data.condition("train", clip.name, i) for i in range(min(clip.length, 1 + FRAMES))]
+        found: list[list[float]] = [[] for _ in made]
+        for turn in range(-1, TURNS):
+            for times, translator in zip(found, made, strict=True):
+                own = _walk(translator, seen, ())[1:]  # in the first, the cache holds another's weights
+                times += own if turn >= 0 else []
+        return [float(np.median(times)) for times in found]
+
+    def protocol(self) -> dict[str, Any]:
+        """What was measured, JSON-ready."""
+        described = {**self.run.runtime.describe(), "precision": "fp32"}
+        return {
+            "latency": f"median of {TURNS} turns of {FRAMES} frames, the original's between them",
+            **described,
+        }
 
 
 def _walk(translator: Translator, conditions, first_frames) -> list[float]:
