@@ -58,8 +58,7 @@ def longer(checkout: Path, iterations: int) -> dict:
     """The smoke configuration with trainings of ``iterations`` steps in fp32 that save no state."""
     smoke = yaml.safe_load((checkout / "config/smoke.yaml").read_text(encoding="utf-8"))
     own = {"iterations": iterations, "save_every": iterations, "precision": "fp32"}
-    for kind in ("teacher", "recyclegan"):
-        smoke[kind] = {**smoke.get(kind, {}), **own}
+    smoke["teachers"] = {kind: {**section, **own} for kind, section in smoke["teachers"].items()}
     for row in (*smoke["methods"].values(), *smoke["variants"].values()):
         row.pop("per", None)
         if row.get("method", "replan") != "replan":

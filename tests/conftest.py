@@ -102,9 +102,9 @@ def looks_task(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def recyclegan_settings():
     """Settings of a RecycleGAN training that takes a second."""
-    from slimvid.settings import RecycleGANSettings
+    from slimvid.teachers.recyclegan_settings import Settings
 
-    return RecycleGANSettings(
+    return Settings(
         width=8,
         blocks=1,
         iterations=4,
@@ -120,9 +120,9 @@ def recyclegan_settings():
 @pytest.fixture(scope="session")
 def tiny_settings():
     """Settings of a training that takes a second."""
-    from slimvid.settings import TeacherSettings
+    from slimvid.teachers.vid2vid_settings import Settings
 
-    return TeacherSettings(
+    return Settings(
         width=8,
         downs=2,
         blocks=2,

@@ -39,7 +39,7 @@ def test_every_profiles_networks_can_be_built(profile) -> None:
         (shortcut(decode="blended"), r"methods\.shortcut\.options: on viper2city: .*nothing to blend"),
         (
             {
-                "teacher": {"downs": 1},
+                "teachers": {"vid2vid": {"downs": 1}},
                 **table("shortcut", tasks=["sketch2face"]),
                 **shortcut(cut="low"),
             },
@@ -51,15 +51,15 @@ def test_every_profiles_networks_can_be_built(profile) -> None:
         ),
         (
             {"tasks": {"pose2body": {"height": 34}}},
-            r"teacher: on pose2body: frame size 34x32: .* multiples of 4",
+            r"teachers.vid2vid: on pose2body: frame size 34x32: .* multiples of 4",
         ),
         (
             {"tasks": {"viper2city": {"width": 50}}},
-            r"recyclegan: on viper2city: .*32x50 .* multiples of 4",
+            r"teachers.recyclegan: on viper2city: .*32x50 .* multiples of 4",
         ),
         (
-            {"teacher": {"downs": 5}},
-            r"teacher: on sketch2face: frame size 32x32",
+            {"teachers": {"vid2vid": {"downs": 5}}},
+            r"teachers.vid2vid: on sketch2face: frame size 32x32",
         ),
         (
             {"teacher_of": {"pose2body": {"foreground": True}}},
@@ -70,11 +70,14 @@ def test_every_profiles_networks_can_be_built(profile) -> None:
             r"methods\.uniform\.per\.pose2body\.options: on pose2body: foreground is on",
         ),
         (
-            {"teacher": {"sequence_max": 30, "sequence_doubles_every": 1}},
-            r"teacher: on sketch2face: sequences grow to 24 frames, but clips have at most 18",
+            {"teachers": {"vid2vid": {"sequence_max": 30, "sequence_doubles_every": 1}}},
+            r"teachers.vid2vid: on sketch2face: sequences grow to 24 frames, but clips have at most 18",
         ),
-        ({"teacher": {"sequence": 20, "sequence_max": 20}}, "sequences grow to 20 frames"),
-        ({"recyclegan": {"disc_layers": 5}}, r"recyclegan: on viper2city: .*too small for 5 strided layers"),
+        ({"teachers": {"vid2vid": {"sequence": 20, "sequence_max": 20}}}, "sequences grow to 20 frames"),
+        (
+            {"teachers": {"recyclegan": {"disc_layers": 5}}},
+            r"teachers.recyclegan: on viper2city: .*too small for 5 strided layers",
+        ),
     ],
 )
 def test_what_cannot_be_trained_is_one_line_with_field_and_remedy(changes, message, tmp_path) -> None:
@@ -100,7 +103,10 @@ def test_a_row_below_a_measured_one_is_built(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"teacher": {"vgg": "/nope.pth"}}, r"teacher\.vgg: /nope\.pth is no file; give its path"),
+        (
+            {"teachers": {"vid2vid": {"vgg": "/nope.pth"}}},
+            r"teachers\.vid2vid\.vgg: /nope\.pth is no file; give its path",
+        ),
         ({"teacher_of": {"pose2body": {"vgg": "/nope.pth"}}}, r"teacher_of\.pose2body\.vgg: /nope"),
         (
             {"methods": {"fast_vid2vid": {"options": {"i3d": "/nope.pt"}}}},

@@ -73,10 +73,10 @@ def test_every_command_names_a_mistyped_option(command, monkeypatch, capsys, tmp
 
 def test_a_later_config_overrides_an_earlier_one(monkeypatch, capsys, tmp_path: Path) -> None:
     over = tmp_path / "over.yaml"
-    over.write_text("teacher: {iterations: none}\n")
+    over.write_text("teachers: {vid2vid: {iterations: none}}\n")
     smoke = str(ROOT / "config" / "smoke.yaml")
     assert call(monkeypatch, "prepare", "sketch2face", "--config", smoke, "--config", str(over)) == 1
-    assert "field teacher.iterations" in capsys.readouterr().err
+    assert "field teachers.vid2vid.iterations" in capsys.readouterr().err
 
 
 THREADS_SEEN = """

@@ -34,10 +34,10 @@ def test_the_free_baselines_stand_in_the_tables_that_compare_methods_on_video(na
 
 
 def test_a_later_file_overrides_and_a_task_overrides_the_teacher(tmp_path):
-    over = {"teacher": {"iterations": 7}, "teacher_of": {"pose2body": {"width": 12}}}
+    over = {"teachers": {"vid2vid": {"iterations": 7}}, "teacher_of": {"pose2body": {"width": 12}}}
     (tmp_path / "over.yaml").write_text(yaml.safe_dump(over))
     found = config.load(FOLDER / "smoke.yaml", tmp_path / "over.yaml")
-    assert found.teacher.iterations == 7 and found.teacher.width == 8
+    assert found.teachers["vid2vid"].iterations == 7 and found.teachers["vid2vid"].width == 8
     assert found.teacher_settings("pose2body").width == 12
     assert found.teacher_settings("sketch2face").width == 8
 
@@ -45,8 +45,8 @@ def test_a_later_file_overrides_and_a_task_overrides_the_teacher(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"teacher": {"iterations": 0}}, "field teacher.iterations"),
-        ({"teacher": {"iteration": 5}}, "field teacher.iteration: Extra inputs"),
+        ({"teachers": {"vid2vid": {"iterations": 0}}}, "field teachers.vid2vid.iterations"),
+        ({"teachers": {"vid2vid": {"iteration": 5}}}, "field teachers.vid2vid.iteration: Extra inputs"),
         ({"teacher_of": {"pose2body": {"widht": 5}}}, "teacher_of.pose2body.widht: Extra inputs"),
         ({"tasks": {"x": {"source": "world", "height": 64, "width": 64}}}, "source 'world' needs"),
         ({"tasks": {"x": {"source": "video", "height": 64, "width": 64}}}, "needs `path:`"),
@@ -84,8 +84,25 @@ def two_teachers(**over):
     document = yaml.safe_load((FOLDER / "smoke.yaml").read_text())
     game = {"source": "world", "world": "city", "height": 32, "width": 48, "teacher": "recyclegan"}
     document["tasks"]["viper2label"] = {**game, "translation": "game2label"}
-    document["recyclegan"] = {"iterations": 3, "lambda_content": [0, 0]}
+    document["teachers"]["recyclegan"] = {"iterations": 3, "lambda_content": [0, 0]}
     return config.merge(document, over)
+
+
+def test_sections_of_earlier_versions_are_read_as_those_of_teachers(caplog):
+    document = two_teachers()
+    old = {**document, "teacher": {"iterations": 9}, "recyclegan": {"iterations": 8}}
+    found = config.validate(old, origin="test")
+    assert (found.teachers["vid2vid"].iterations, found.teachers["vid2vid"].width) == (9, 8)
+    assert found.teachers["recyclegan"].iterations == 8
+    assert "`teacher:` is read as `teachers: {vid2vid: ...}`" in caplog.text
+
+
+def test_a_kind_of_original_without_a_section_is_named():
+    document = two_teachers()
+    del document["teachers"]["recyclegan"]
+    said = "tasks.viper2.*teacher is 'recyclegan', but `teachers` has no section of that name"
+    with pytest.raises(SlimvidError, match=said):
+        config.validate(document, origin="test")
 
 
 def test_each_task_has_its_kind_of_teacher():
@@ -102,9 +119,14 @@ def test_each_task_has_its_kind_of_teacher():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"recyclegan": None}, "teacher is 'recyclegan', but there is no section"),
+        ({"teachers": {"recyclegan": None}}, "field teachers.recyclegan: Input should be a valid dictionary"),
+        (
+            {"teachers": {"pix3pix": {}}},
+            "field teachers.pix3pix: there is no kind of original 'pix3pix'; use",
+        ),
+        ({"tasks": {"viper2label": {"teacher": "vid3vid"}}}, "there is no kind of original 'vid3vid'; use"),
         ({"teacher_of": {"viper2label": {"past": 2}}}, "past"),
-        ({"recyclegan": {"lambda_cycle": [1, -1]}}, "field recyclegan.lambda_cycle"),
+        ({"teachers": {"recyclegan": {"lambda_cycle": [1, -1]}}}, "field teachers.recyclegan.lambda_cycle"),
         (
             {"tasks": {"viper2label": {"world": "face"}}},
             "`translation:` would not be read here: it goes with `source: viper` or `world: city`",
@@ -284,7 +306,7 @@ def changed(tmp_path, change):
         *(({name: ["a"]}, f"field {name}: Input should be") for name in ("methods", "variants", "papers")),
         *(
             ({name: [1]}, f"field {name}: Input should be")
-            for name in ("teacher", "measure", "table1", "search")
+            for name in ("teachers", "measure", "table1", "search")
         ),
         ({"variants": None}, "field variants: Input should be"),
         ({"methods": {"uniform": 5}, "variants": {"x": {"of": "uniform"}}}, "variants.x.of"),
@@ -308,11 +330,20 @@ def changed(tmp_path, change):
         ({"threads": True}, "field threads: is true or false"),
         ({"threads": 1.5}, "field threads: Input should be a valid integer"),
         ({"device": "gpu"}, "field device: String should match"),
-        ({"teacher": {"foreground": "yes"}}, "field teacher.foreground: give true or false"),
-        *(({"teacher": {"lr": value}}, "field teacher.lr: ") for value in (INF, NAN, -1, "fast")),
+        (
+            {"teachers": {"vid2vid": {"foreground": "yes"}}},
+            "field teachers.vid2vid.foreground: give true or false",
+        ),
+        *(
+            ({"teachers": {"vid2vid": {"lr": value}}}, "field teachers.vid2vid.lr: ")
+            for value in (INF, NAN, -1, "fast")
+        ),
         *(({"measure": {"bootstrap": value}}, "field measure.bootstrap: ") for value in (-1, NAN)),
-        ({"recyclegan": {"lambda_cycle": [1, INF]}}, "field recyclegan.lambda_cycle.1: "),
-        ({"teacher": {"vgg": ""}}, "field teacher.vgg: is empty"),
+        (
+            {"teachers": {"recyclegan": {"iterations": 1, "lambda_cycle": [1, INF]}}},
+            "field teachers.recyclegan.lambda_cycle.1: ",
+        ),
+        ({"teachers": {"vid2vid": {"vgg": ""}}}, "field teachers.vid2vid.vgg: is empty"),
         (
             {"papers": {"measures": {"t": {"tasks": ["pose2body"], "methods": ["uniform"]}}}},
             "papers.meas",

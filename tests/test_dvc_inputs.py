@@ -17,8 +17,8 @@ TASK = {"source": "video", "fps": 25, "height": 32, "width": 48}
 
 def configured(task: dict, **sections) -> Config:
     """A config that has no more than it must, and these sections."""
-    teacher = {**SMOKE["teacher"], **sections.pop("teacher", {})}
-    document = {"profile": "mine", "teacher": teacher, "tasks": {"my": {**TASK, **task}}}
+    teacher = {**SMOKE["teachers"]["vid2vid"], **sections.pop("teacher", {})}
+    document = {"profile": "mine", "teachers": {"vid2vid": teacher}, "tasks": {"my": {**TASK, **task}}}
     rows = ["original", *sections.get("methods", {})]
     table = {"tasks": ["my"], "methods": rows}
     return validate({**document, "table1": table, **sections}, origin="test")
@@ -62,7 +62,7 @@ def test_settings_and_code_are_written_down_without_the_optional_sections(footag
     write_inputs(configured({"path": footage}, methods=uniform), tmp_path)
     found = tmp_path / "data" / "inputs"
     row = json.loads((found / "rows/my/uniform.json").read_text())
-    assert row["settings"]["teacher"]["width"] == SMOKE["teacher"]["width"]
+    assert row["settings"]["teacher"]["width"] == SMOKE["teachers"]["vid2vid"]["width"]
     assert {"compress/uniform.py", "teachers/vid2vid.py"} <= set(row["code"])
     assert "compress/uniform.py" not in json.loads((found / "teachers/my.json").read_text())["code"]
     before = (found / "rows/my/uniform.json").read_text()

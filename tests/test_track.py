@@ -31,7 +31,7 @@ def make_run(*, psnr: float = 20.123456789) -> Config:
         {
             "profile": "test",
             "tasks": dict.fromkeys(TASKS, world),
-            "teacher": {"iterations": 3},
+            "teachers": {"vid2vid": {"iterations": 3}},
             "methods": {"half": {"method": "uniform", "options": {"width": 0.5}}},
             "table1": {"tasks": list(TASKS), "methods": list(METHODS)},
             "papers": {"a_paper": {"table2": {"tasks": [TASKS[0]], "methods": list(METHODS)}}},

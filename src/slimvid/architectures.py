@@ -35,9 +35,7 @@ def check_before_the_dag(config: "Config", folder: Path) -> None:
     rows = list(_rows(config))
     modules = {m for task, row in rows for m in _modules(config, task, row)}
     code = [sha256_file(path) for path in training_sources(*sorted(modules))]
-    sections = config.model_dump(
-        mode="json", include={"tasks", "teacher", "recyclegan", "teacher_of", "methods"}
-    )
+    sections = config.model_dump(mode="json", include={"tasks", "teachers", "teacher_of", "methods"})
     mark = folder / f"checked-{sha256_json([rows, sections, code])[:16]}"
     if not mark.is_file():
         check_networks(config)
@@ -179,8 +177,7 @@ def _teacher_place(config: "Config", task: str) -> str:
     """Where an original's settings stand in the config."""
     if task in config.teacher_of:
         return f"teacher_of.{task}"
-    kind = config.tasks[task].teacher
-    return "teacher" if kind == "vid2vid" else kind
+    return f"teachers.{config.tasks[task].teacher}"
 
 
 def _condition(config: "Config", task: str) -> "ConditionSpec":

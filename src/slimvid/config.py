@@ -5,29 +5,32 @@ profile; a file given after another overrides its keys. The workflow hands every
 result.
 """
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SerializeAsAny, ValidationError, model_validator
 
 from slimvid.errors import SlimvidError
+from slimvid.originals import kinds, known_kind, settings_class
 from slimvid.paths import RESULT_FOLDERS, shipped_original
 from slimvid.rows import check_rows
 from slimvid.section import Name, Section, Seed, Unique, first_fault
 from slimvid.settings import (
-    AnyTeacher,
     MeasureSettings,
     MethodSettings,
     PlanSettings,
-    RecycleGANSettings,
     SearchSettings,
     TableSettings,
     TaskSettings,
+    Teacher,
     TeacherSettings,
 )
+
+log = logging.getLogger("slimvid")
 
 
 class Config(Section):
@@ -38,8 +41,9 @@ class Config(Section):
     threads: int = Field(1, ge=1, description="CPU threads of one training job")
     seeds: Unique[Seed] = Field((0,), min_length=1)
     tasks: dict[Name, TaskSettings] = Field(min_length=1)
-    teacher: TeacherSettings = Field(description="vid2vid; overridden per task in `teacher_of`")
-    recyclegan: RecycleGANSettings | None = Field(None, description="for tasks with `teacher: recyclegan`")
+    teachers: dict[Teacher, SerializeAsAny[TeacherSettings]] = Field(
+        min_length=1, description="trainings by kind of original; overridden per task in `teacher_of`"
+    )
     teacher_of: dict[Name, dict[str, Any]] = Field(default_factory=dict)
     methods: dict[Name, MethodSettings] = Field(default_factory=dict)
     variants: dict[Name, dict[str, Any]] = Field(
@@ -76,6 +80,24 @@ class Config(Section):
             rows[name] = merge(rows[of], own) if of else own
         return {**values, "methods": rows, "variants": {}}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _each_kind_has_its_own_keys(cls, values: Any) -> Any:
+        """Sections of ``teachers`` become settings of their kind."""
+        if isinstance(values, dict):
+            values = _renamed(values)
+        if not isinstance(values, dict) or not isinstance(values.get("teachers"), dict):
+            return values  # whose shape the fields tell
+        made = {}
+        for kind, section in values["teachers"].items():
+            try:
+                made[kind] = settings_class(known_kind(kind)).model_validate(section)
+            except ValidationError as error:
+                raise ValueError(first_fault(error, field=f"teachers.{kind}")) from None
+            except ValueError as error:
+                raise ValueError(f"teachers.{kind}: {error}") from None
+        return {**values, "teachers": made}
+
     @model_validator(mode="after")
     def _names_exist(self) -> "Config":
         for name, table in self.tables.items():
@@ -103,11 +125,10 @@ class Config(Section):
 
     def _rows_hold(self) -> None:
         """Each row's plan is one on every task, and no row compresses what rests on itself."""
-        kinds = {task.teacher for task in self.tasks.values()}
-        if taken := sorted(kinds & set(self.tasks)):
+        if taken := sorted(set(kinds()) & set(self.tasks)):
             raise ValueError(f"tasks.{taken[0]}: is the name of a kind of original; choose another")
         for name, row in self.methods.items():
-            unknown = [key for key in row.per if key not in self.tasks and key not in kinds]
+            unknown = [key for key in row.per if key not in self.tasks and key not in kinds()]
             if unknown:
                 raise ValueError(f"methods.{name}.per.{unknown[0]}: neither a task nor a kind of original")
             for key, changes in row.per.items():
@@ -188,12 +209,12 @@ class Config(Section):
             chain.append(below)
         return chain
 
-    def teacher_settings(self, task: str) -> AnyTeacher:
+    def teacher_settings(self, task: str) -> TeacherSettings:
         """The settings of a task's teacher: the section of its kind under the task's own keys."""
         kind = self.tasks[task].teacher
-        section = self.teacher if kind == "vid2vid" else getattr(self, kind)
-        if section is None:
-            raise ValueError(f"tasks.{task}.teacher is {kind!r}, but there is no section `{kind}:`")
+        if kind not in self.teachers:
+            raise ValueError(f"tasks.{task}.teacher is {kind!r}, but `teachers` has no section of that name")
+        section = self.teachers[kind]
         own = self.teacher_of.get(task, {})
         try:
             made = type(section).model_validate({**section.model_dump(), **own})
@@ -205,6 +226,19 @@ class Config(Section):
     def plan_of(self, task: str, method: str) -> PlanSettings:
         """The plan of a row on a task; the original walks every frame."""
         return PlanSettings() if method == "original" else self.row(task, method).plan
+
+
+RENAMED = {"teacher": "vid2vid", "recyclegan": "recyclegan"}  # sections that stood beside each other once
+
+
+def _renamed(values: dict) -> dict:
+    """A configuration of earlier versions: its sections of originals are those of ``teachers``."""
+    for old, kind in RENAMED.items():
+        if isinstance(values.get(old), dict) and isinstance(values.get("teachers", {}), dict):
+            log.warning("config: `%s:` is read as `teachers: {%s: ...}`; write it so", old, kind)
+            values = merge(values, {"teachers": {kind: values[old]}})
+            del values[old]
+    return values
 
 
 def merge(base: dict, over: dict) -> dict:

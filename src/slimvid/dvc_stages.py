@@ -311,8 +311,7 @@ def _table(config: Config, table: str, *, rules: list[str], outs: list[Path], ta
 
 def _teacher(config: Config, task: str) -> str:
     """The section of the task's kind of original."""
-    kind = config.tasks[task].teacher
-    return "teacher" if kind == "vid2vid" else kind
+    return f"teachers.{config.tasks[task].teacher}"
 
 
 def _section(table: str) -> list[str]:

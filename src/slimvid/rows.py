@@ -3,7 +3,7 @@
 A method ``NAME`` is ``slimvid/compress/NAME.py`` and its head ``NAME_options.py``, which imports no torch:
 
     Options     its own keys of a config entry, a pydantic model
-    TEACHERS    kinds of original that it compresses
+    TEACHERS    kinds of original that it compresses; left out: every kind
     PLANS       kinds of plan that its artifact may carry
     TRAIN       keys of the original's training that a row may change in ``options.train``; empty: it trains
                 nothing, and the network stays what it was
@@ -104,7 +104,7 @@ def check_rows(config: "Config") -> None:
             raise SlimvidError(f"methods.{row}.method: {error}") from None
         check(own.Options, settings.options, origin=f"methods.{row}.options")
         for task, kind in ((t, config.tasks[t].teacher) for t in config.tasks if config.applies(t, row)):
-            if kind in own.TEACHERS:
+            if kind in getattr(own, "TEACHERS", (kind,)):
                 _check_options(config, task, row, own)
                 _check_plan(config, task, row, own)
             elif (task, row) in measured:

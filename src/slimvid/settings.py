@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from slimvid.originals import known_kind, settings_class
 from slimvid.section import Name, Section, Seed, Unique, UserPath
 
-Teacher = Literal["vid2vid", "recyclegan"]
+Teacher = Annotated[Name, AfterValidator(known_kind)]
 TASK_FILES = ("path", "path_target", "landmarks", "labels", "poses")  # keys of a task that name footage
 RANGES = ("train_frames", "val_frames", "test_frames")
 
@@ -37,7 +38,7 @@ class TaskSettings(Section):
     """One task: where its clips come from and the size they are prepared at."""
 
     source: Literal["world", "video", "cityscapes", "face", "pose", "camvid", "viper"]
-    teacher: Teacher = Field("vid2vid", description="which original translates it")
+    teacher: Teacher = Field("vid2vid", description="the kind of original that translates it")
     world: Literal["face", "city", "body"] | None = Field(None, description="procedural world to render")
     translation: Literal["game2camera", "game2label", "label2game"] | None = Field(
         None, description="city world, viper: from which look into which; none: from label maps"
@@ -72,7 +73,7 @@ class TaskSettings(Section):
     @property
     def unpaired(self) -> bool:
         """Whether its original learns from two domains and never from a pair."""
-        return self.translation is not None and self.teacher == "recyclegan"
+        return self.translation is not None and settings_class(self.teacher).unpaired
 
     @model_validator(mode="before")
     @classmethod
@@ -125,41 +126,14 @@ START = "what it goes on from: scratch, shipped (data/originals/<task>), or a pa
 
 
 class TeacherSettings(Section):
-    """Training of a vid2vid original. Defaults are the paper's (Wang et al. 2018), sizes the profile's."""
+    """What every kind of original's training has; each adds its own (``teachers/NAME_settings.py``)."""
 
-    teacher: ClassVar[str] = "vid2vid"  # its module in slimvid.teachers
+    teacher: ClassVar[str]  # the kind's name, which is its module in slimvid.teachers
+    unpaired: ClassVar[bool] = False  # whether it learns from two domains and never from a pair
 
-    width: int = Field(128, ge=4, description="ngf: channels after the first convolution")
-    downs: int = Field(3, ge=1, le=5, description="down-samplings (vid2vid: 3)")
-    blocks: int = Field(9, ge=2, description="residual blocks; about half before the sum (vid2vid: 9)")
-    past: int = Field(2, ge=1, description="previous frames the generator sees (vid2vid: tG-1 = 2)")
-    norm: Literal["batch", "instance"] = "batch"
-    foreground: bool = Field(False, description="separate foreground branch (vid2vid --fg; label tasks)")
-    first: Literal["real", "zero", "generator"] = Field(
-        "zero", description="first frames: true ones, none (zeros), or drawn by a first-frame generator"
-    )
     iterations: int = Field(ge=1)
     batch: int = Field(1, ge=1)
-    sequence: int = Field(4, ge=2, description="frames unrolled per iteration at the start")
-    sequence_max: int = Field(16, ge=2, description="the length doubles up to this")
-    sequence_doubles_every: int = Field(0, ge=0, description="iterations between doublings; 0: never")
     lr: float = Field(2e-4, gt=0)
-    decay_from: float = Field(0.5, ge=0, le=1, description="share of the run after which lr falls to 0")
-    disc_width: int = Field(64, ge=4, description="ndf")
-    disc_scales: int = Field(2, ge=1, le=4, description="num_D: 3 for faces, 2 for streets")
-    temporal_scales: int = Field(2, ge=0, le=4, description="temporal discriminators, strides 3^s")
-    temporal_rest: float = Field(
-        0.0,
-        ge=0,
-        lt=0.25,
-        description="a temporal discriminator rests while its loss is below this (no skill: .25)",
-    )
-    lambda_feat: float = Field(10.0, ge=0, description="feature matching and VGG")
-    lambda_flow: float = Field(10.0, ge=0, description="flow, warped frame")
-    lambda_l1: float = Field(
-        0.0, ge=0, description="extra L1 to the truth (0 in vid2vid; short runs need it: stated in artifacts)"
-    )
-    vgg: UserPath | None = Field(None, description="VGG-19 weights (torchvision); none: perceptual loss off")
     start: Start = Field("scratch", description=START)
     going_on: GoingOn = Field(GoingOn(), description="its length and rate where it goes on from weights")
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -168,46 +142,8 @@ class TeacherSettings(Section):
     @property
     def given(self) -> int:
         """True first frames that a stream of this original needs."""
-        return self.past if self.first == "real" else 0
+        return 0
 
-
-Pair = tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
-
-
-class RecycleGANSettings(Section):
-    """Training of an Unsupervised RecycleGAN original (Wang et al. 2022); defaults are viper2city's.
-
-    Pairs of weights belong to (source, target): "source" is the domain of the task's conditions.
-    """
-
-    teacher: ClassVar[str] = "recyclegan"  # its module in slimvid.teachers
-    given: ClassVar[int] = 0  # true first frames that a stream of this original needs
-
-    width: int = Field(64, ge=4, description="ngf: channels after the first convolution")
-    blocks: int = Field(6, ge=1, description="residual blocks")
-    iterations: int = Field(ge=1)
-    batch: int = Field(1, ge=1)
-    lr: float = Field(2e-4, gt=0)
-    decay_from: float = Field(1.0, ge=0, le=1, description="share of the run after which lr falls; 1: never")
-    disc_width: int = Field(64, ge=4, description="ndf")
-    disc_layers: int = Field(3, ge=1, le=5, description="strided layers of the PatchGAN (3: 70 pixels)")
-    lambda_unsup_cycle: Pair = Field((10.0, 10.0), description="there, moved, and back = the moved frame")
-    lambda_spatial: Pair = Field((10.0, 10.0), description="translation of the moved = moved translation")
-    lambda_cycle: Pair = Field((0.0, 0.0), description="there and back, without motion")
-    lambda_content: Pair = Field((1.0, 1.0), description="VGG features of frame and translation; needs `vgg`")
-    motion: float = Field(8.0, ge=0, description="deviation of the synthetic flow, pixels at 256 rows")
-    shift: int = Field(10, ge=0, description="largest common shift of the synthetic flow, pixels at 256 rows")
-    noise: float = Field(0.001, ge=0, description="noise added to moved frames; images are in [-1, 1]")
-    enlarge: int = Field(30, ge=0, description="frames are enlarged by this, pixels at 256 rows, and cropped")
-    vgg: UserPath | None = Field(None, description="AdaIN's vgg_normalised weights; none: content loss off")
-    start: Start = Field("scratch", description=START)
-    going_on: GoingOn = Field(GoingOn(), description="its length and rate where it goes on from weights")
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    save_every: int = Field(100, ge=1, description="iterations between resume states")
-
-
-AnyTeacher = TeacherSettings | RecycleGANSettings
-TEACHER_KEYS = frozenset({*TeacherSettings.model_fields, *RecycleGANSettings.model_fields})
 
 # The keys of a plan that its kind reads; others are refused.
 PLAN_READS = {

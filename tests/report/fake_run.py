@@ -24,7 +24,7 @@ def document(*, seeds: tuple[int, ...] = (0,), tasks: tuple[str, ...] = TASKS) -
         "profile": "test",
         "seeds": list(seeds),
         "tasks": dict.fromkeys(tasks, world),
-        "teacher": {"iterations": 10},
+        "teachers": {"vid2vid": {"iterations": 10}},
         "methods": {
             "uniform": {"method": "uniform", "options": {"width": 0.5}},
             "fast_vid2vid": {"method": "fast_vid2vid", "plan": keyed},

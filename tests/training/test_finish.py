@@ -12,8 +12,9 @@ from slimvid.compress.fast_vid2vid_options import Options as FastOptions
 from slimvid.compress.omgd_options import Options as OnlineOptions
 from slimvid.compress.shortcut_options import Options as ShortcutOptions
 from slimvid.compress.uniform_options import Options as UniformOptions
+from slimvid.originals import kinds, settings_class
 from slimvid.runtime import Runtime
-from slimvid.settings import MethodSettings, PlanSettings, RecycleGANSettings, TeacherSettings
+from slimvid.settings import MethodSettings, PlanSettings
 from slimvid.teachers import train_original, vid2vid
 from slimvid.training import loop
 
@@ -62,10 +63,7 @@ def stores(tiny_task, looks_task, tiny_settings, recyclegan_settings):
     return {"vid2vid": (tiny_settings, tiny_task), "recyclegan": (recyclegan_settings, looks_task)}
 
 
-FIELDS = [
-    *(("vid2vid", name) for name in TeacherSettings.model_fields),
-    *(("recyclegan", name) for name in RecycleGANSettings.model_fields),
-]
+FIELDS = [(kind, name) for kind in kinds() for name in settings_class(kind).model_fields]
 # vgg: below, by content. foreground: refused without classes; it is in the network's spec.
 # precision: the runtime's is what counts. save_every: below.
 # start, going_on: tests/teachers/test_shipped.py

@@ -64,7 +64,10 @@ def test_a_rule_names_just_the_splits_that_its_step_reads(bare) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"teacher": {"iterations": "many"}}, "field teacher.iterations: Input should be a valid integer"),
+        (
+            {"teachers": {"vid2vid": {"iterations": "many"}}},
+            "field teachers.vid2vid.iterations: Input should be a valid integer",
+        ),
         ({"methods": {"uniform": {"method": "magic"}}}, "field methods.uniform.method: no module slimvid."),
         ({"tabel1": {}}, "field tabel1: Extra inputs are not permitted"),
         ({"variants": {"x": {"of": "uniform", "options": {"a": 1}}}}, "field variants.x.options.a: Extra"),
@@ -73,7 +76,7 @@ def test_a_rule_names_just_the_splits_that_its_step_reads(bare) -> None:
             {"variants": {"shortcut": {"options": {"cut": [5, 30]}}}},
             "field variants.shortcut.options: on viper2city",
         ),
-        ({"teacher": {"vgg": "/nope.pth"}}, "field teacher.vgg: /nope.pth is no file"),
+        ({"teachers": {"vid2vid": {"vgg": "/nope.pth"}}}, "field teachers.vid2vid.vgg: /nope.pth is no file"),
     ],
 )
 def test_a_wrong_config_is_one_line_before_the_dag(bare, copy_of, changes: dict, message: str) -> None:

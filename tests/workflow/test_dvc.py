@@ -169,7 +169,7 @@ def test_stages_of_an_own_config_name_its_files(bare, tmp_path) -> None:
     row = stages["compress-sketch2face-on_it-0"]
     assert "--configfile config/demo.yaml mine.yaml --allowed-rules compress --" in row["cmd"]
     assert {"mine.yaml": ["variants.on_it"]} in row["params"]
-    assert {"config/demo.yaml": ["teacher"]} in row["params"]
+    assert {"config/demo.yaml": ["teachers.vid2vid"]} in row["params"]
     assert "checkpoints/sketch2face/wide/0/weights.safetensors" in row["deps"]
     assert "compress-sketch2face-wide-0" in stages and "measure-sketch2face-wide-0" not in stages
     assert "checkpoints/sketch2face/wide/0" in stages["measure-sketch2face-on_it-0"]["deps"]

@@ -55,7 +55,7 @@ def test_dvc_sees_footage_change(bare, copy_of, tmp_path: Path) -> None:
     for t in range(24):
         write(frames / f"{t:04d}.png", cv2.GaussianBlur(noise, (0, 0), 3)[:, t : t + 96])
     task = {"source": "video", "fps": 25, "height": 32, "width": 48, "path": str(frames)}
-    least = {"profile": "demo", "seeds": [0], "teacher": project.config["teacher"], "tasks": {"my": task}}
+    least = {"profile": "demo", "seeds": [0], "teachers": project.config["teachers"], "tasks": {"my": task}}
     table = {"tasks": ["my"], "methods": ["original"]}
     (project.root / "config" / "demo.yaml").write_text(yaml.safe_dump({**least, "table1": table}))
     project.run("slimvid", "stages")

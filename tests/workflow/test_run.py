@@ -87,13 +87,13 @@ CHANGES = {
         {TRAINED["fast_vid2vid"], str(paths.frames(TASK, "fast_vid2vid", 0))}
         | {str(paths.drawn_in_full(TASK, "fast_vid2vid", 0))},
     ),
-    "the teacher's rate": ({"teacher": {"lr": 0.002}}, {TRAINED["original"], *students()}),
+    "the teacher's rate": ({"teachers": {"vid2vid": {"lr": 0.002}}}, {TRAINED["original"], *students()}),
     "the clips": (
         {"tasks": {TASK: {"seed": 7}}},
         {str(p) for p in paths.prepared_files(TASK).values()},
     ),
     "how often a state is saved, from which a run in mixed precision may go on in fp32": (
-        {"teacher": {"save_every": 3}},
+        {"teachers": {"vid2vid": {"save_every": 3}}},
         {TRAINED["original"], *students()},
     ),
     "nothing that a result depends on": ({"tasks": {"pose2body": {"seed": 7}}}, set()),
@@ -124,7 +124,7 @@ def test_changed_code_retrains_just_what_it_trains(finished, copy_of) -> None:
 
 def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(bare, finished, copy_of) -> None:
     project = copy_of(finished)
-    longer = {"teacher": {"iterations": 40, "save_every": 2}}
+    longer = {"teachers": {"vid2vid": {"iterations": 40, "save_every": 2}}}
     project.configure(longer)
     folder = project.root / paths.checkpoint(TASK, "original", 0)
     target = str(paths.artifact_files(TASK, "original", 0)["weights"])

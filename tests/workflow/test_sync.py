@@ -50,12 +50,14 @@ def test_after_a_checkout_snakemake_has_nothing_to_do(clone) -> None:
     assert "Snakemake takes what DVC checked out as current" in clone.run("slimvid", "sync").stdout
     assert "Nothing to be done" in clone.snakemake("--", "results/table1.csv").stdout
     assert clone.run("dvc", "status").stdout.strip() == CLEAN
-    clone.configure({"teacher": {"lr": 0.002}})  # and from here on it knows what it was made from
+    clone.configure(
+        {"teachers": {"vid2vid": {"lr": 0.002}}}
+    )  # and from here on it knows what it was made from
     assert "params changed" in clone.status().values()
 
 
 def test_files_of_unknown_making_are_not_recorded_under_a_new_config(clone) -> None:
-    clone.configure({"teacher": {"lr": 0.002}})
+    clone.configure({"teachers": {"vid2vid": {"lr": 0.002}}})
     lock = (clone.root / "dvc.lock").read_bytes()
     result = clone.run("slimvid", "sync", check=False)
     assert result.returncode == 1
@@ -65,7 +67,7 @@ def test_files_of_unknown_making_are_not_recorded_under_a_new_config(clone) -> N
 
 def test_where_neither_vouches_nothing_is_recorded(recorded, copy_of) -> None:
     project = copy_of(recorded)
-    project.configure({"teacher": {"lr": 0.002}})
+    project.configure({"teachers": {"vid2vid": {"lr": 0.002}}})
     result = project.run("slimvid", "sync", check=False)
     assert result.returncode == 1
     assert "neither DVC nor Snakemake vouches" in result.stdout

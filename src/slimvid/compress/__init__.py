@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from slimvid.rows import check
-from slimvid.settings import AnyTeacher, MethodSettings
+from slimvid.settings import MethodSettings, TeacherSettings
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -65,7 +65,7 @@ class Job:
     run: "Run"
     options: dict[str, Any]
     teacher: Path
-    teacher_settings: AnyTeacher
+    teacher_settings: TeacherSettings
     cost: "Callable[[Mapping[str, Any]], Any] | None" = None
     latency: "Latency | None" = None
     keyframes: "KeyFrames | None" = None
@@ -75,7 +75,7 @@ class Job:
         """The method's options, type-checked; one clear error names the first field that does not fit."""
         return check(options, self.options, origin=f"methods.{self.run.row}.options")
 
-    def student_settings(self, changes: dict[str, Any]) -> AnyTeacher:
+    def student_settings(self, changes: dict[str, Any]) -> TeacherSettings:
         """The teacher's training settings with the student's ``changes``; a student starts from nothing."""
         merged = {**self.teacher_settings.model_dump(), "start": "scratch", **changes}
         return check(type(self.teacher_settings), merged, origin=f"methods.{self.run.row}.options.train")
@@ -86,7 +86,7 @@ def compress(
     settings: MethodSettings,
     *,
     teacher: Path,
-    teacher_settings: AnyTeacher,
+    teacher_settings: TeacherSettings,
     **given: Any,
 ) -> None:
     """Run the method that a config entry names; ``given`` is what `Job` has from later rooms."""

@@ -30,7 +30,7 @@ from slimvid.files import sha256_json
 from slimvid.nets.inception import inception_spec
 from slimvid.nets.inception_vid2vid import inception_vid2vid_spec
 from slimvid.section import recorded
-from slimvid.settings import AnyTeacher
+from slimvid.settings import TeacherSettings
 from slimvid.teachers import student_objective, teacher_module
 from slimvid.training.finish import save
 from slimvid.training.frozen import FrozenTeacher
@@ -40,7 +40,7 @@ RECON = 5.0  # lambda_recon of the release's unpaired students
 
 
 def student_spec(
-    settings: AnyTeacher, condition: ConditionSpec, options: Options, below: Mapping[str, Any]
+    settings: TeacherSettings, condition: ConditionSpec, options: Options, below: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The teacher's spec: what pruning leaves of it is in the artifact alone.
 

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from slimvid.originals import training_keys
 from slimvid.section import Section
-from slimvid.settings import TEACHER_KEYS
 
 TEACHERS = ("vid2vid", "recyclegan")
 PLANS = ("every_frame", "keyframes")
@@ -15,7 +15,7 @@ INHERITED = {
     *("width", "downs", "blocks", "past", "norm", "foreground", "first", "start", "going_on"),
     *("disc_width", "disc_scales", "disc_layers", "temporal_scales"),
 }
-TRAIN = TEACHER_KEYS - INHERITED
+TRAIN = training_keys() - INHERITED
 BUDGETS = ("macs_share", "macs_g", "latency_share", "latency_ms")
 
 

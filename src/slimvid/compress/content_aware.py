@@ -31,7 +31,7 @@ from slimvid.errors import SlimvidError
 from slimvid.files import sha256_json
 from slimvid.nets.pruning import pruned, streams, strongest
 from slimvid.section import recorded
-from slimvid.settings import AnyTeacher
+from slimvid.settings import TeacherSettings
 from slimvid.teachers import teacher_module
 from slimvid.training.distillation import Distillation
 from slimvid.training.finish import save
@@ -43,7 +43,7 @@ from slimvid.training.sequences import Batch
 
 
 def student_spec(
-    settings: AnyTeacher, condition: ConditionSpec, options: Options, below: Mapping[str, Any]
+    settings: TeacherSettings, condition: ConditionSpec, options: Options, below: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The original's spec without the share ``removed`` of its channels.
 

@@ -22,13 +22,13 @@ from slimvid.data.condition import ConditionSpec
 from slimvid.data.drawing import face_region
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
-from slimvid.settings import AnyTeacher
+from slimvid.settings import TeacherSettings
 from slimvid.training.sequences import Batch
 
 KINDS = {"edges": ("face", "drawn"), "labels": ("foreground", "labelled"), "pose": ("body",), "image": ()}
 
 
-def check_region(region: Region | None, settings: AnyTeacher, condition: ConditionSpec) -> None:
+def check_region(region: Region | None, settings: TeacherSettings, condition: ConditionSpec) -> None:
     """Refuse a content that conditions of this kind cannot show.
 
     Raises:
@@ -37,7 +37,7 @@ def check_region(region: Region | None, settings: AnyTeacher, condition: Conditi
     known = (*KINDS[condition.kind], "frame")
     if condition.kind == "labels" and not condition.foreground:
         known = ("labelled", "frame")
-    if settings.teacher == "recyclegan":  # its frames are cropped, which landmarks do not follow
+    if settings.unpaired:  # its frames are cropped, which landmarks do not follow
         known = tuple(name for name in known if name != "face")
     if region is None and known == ("frame",):
         raise SlimvidError(
@@ -66,7 +66,7 @@ class Content:
         SlimvidError: see `check_region`; or the store lacks landmarks.
     """
 
-    def __init__(self, region: Region | None, settings: AnyTeacher, task: PreparedTask):
+    def __init__(self, region: Region | None, settings: TeacherSettings, task: PreparedTask):
         self.task, self.condition = task, task.meta.condition
         check_region(region, settings, self.condition)
         self.region = region or self._usual(settings)
@@ -84,9 +84,9 @@ class Content:
             return torch.from_numpy(np.array(found)).float()[:, :, None].to(conditions.device)
         return _SHOWN[self.region](self.condition, conditions)
 
-    def _usual(self, settings: AnyTeacher) -> Region:
+    def _usual(self, settings: TeacherSettings) -> Region:
         if self.condition.kind == "edges":
-            paired = settings.teacher != "recyclegan"
+            paired = not settings.unpaired
             return "face" if paired and self._has_landmarks() else "drawn"
         if self.condition.kind == "labels":
             own = getattr(settings, "foreground", False)

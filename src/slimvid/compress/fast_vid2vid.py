@@ -31,8 +31,8 @@ from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
 from slimvid.nets.video_features import RandomVideoFeatures
 from slimvid.section import recorded
-from slimvid.settings import TeacherSettings
 from slimvid.teachers.vid2vid import Objective, Pace, generator_spec
+from slimvid.teachers.vid2vid_settings import Settings
 from slimvid.training.distillation import Distillation
 from slimvid.training.finish import save
 from slimvid.training.frozen import FrozenTeacher
@@ -45,7 +45,7 @@ from slimvid.weights import I3D_SHA256, load_i3d
 
 
 def student_spec(
-    settings: TeacherSettings, condition: ConditionSpec, options: Options, below: Mapping[str, Any]
+    settings: Settings, condition: ConditionSpec, options: Options, below: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The spatially low-demand, decomposed form of the original (3.2, 3.3).
 
@@ -84,7 +84,7 @@ def compress(job: Job) -> None:
     save(run, trained)
 
 
-def plan_gaps(job: Job, options: Options, settings: TeacherSettings) -> np.ndarray:
+def plan_gaps(job: Job, options: Options, settings: Settings) -> np.ndarray:
     """Gaps that part-time sequences are drawn from, one entry for each that the plan meets; int [n], rising.
 
     Gaps at which no training clip holds a sequence are left out.
@@ -119,7 +119,7 @@ class PartTime(Objective):
     At a wide gap a sequence is shortened to what the longest training clip holds.
     """
 
-    def __init__(self, run: Run, settings: TeacherSettings, *, gaps: np.ndarray, from_step: int):
+    def __init__(self, run: Run, settings: Settings, *, gaps: np.ndarray, from_step: int):
         super().__init__(run, settings)
         self.gaps, self.from_step = gaps, from_step
 

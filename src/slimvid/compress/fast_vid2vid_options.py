@@ -2,13 +2,13 @@
 
 from pydantic import Field
 
+from slimvid.originals import training_keys
 from slimvid.section import Section, UserPath
-from slimvid.settings import TEACHER_KEYS
 
 TEACHERS = ("vid2vid",)
 PLANS = ("keyframes", "every_frame")
 NEEDS = ("keyframes",)  # its gaps are those between the plan's key-frames
-TRAIN = TEACHER_KEYS - {"sequence_max", "sequence_doubles_every"}  # its sequences keep their length
+TRAIN = training_keys() - {"sequence_max", "sequence_doubles_every"}  # its sequences keep their length
 
 
 class Options(Section):

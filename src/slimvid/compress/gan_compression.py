@@ -28,14 +28,14 @@ from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
 from slimvid.files import sha256_json
 from slimvid.nets.channel_space import ChannelSpace, positions
-from slimvid.settings import AnyTeacher
+from slimvid.settings import TeacherSettings
 from slimvid.teachers import teacher_module
 from slimvid.training.finish import save
 from slimvid.training.frozen import FrozenTeacher
 
 
 def student_spec(
-    settings: AnyTeacher, condition: ConditionSpec, options: Options, below: Mapping[str, Any]
+    settings: TeacherSettings, condition: ConditionSpec, options: Options, below: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The most expensive sub-network within the budget; what the search chooses costs at most as much.
 

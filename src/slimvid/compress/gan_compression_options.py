@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from slimvid.originals import training_keys
 from slimvid.section import Section, Unique
-from slimvid.settings import TEACHER_KEYS
 
 TEACHERS = ("vid2vid", "recyclegan")
 PLANS = ("every_frame", "keyframes")
@@ -16,7 +16,7 @@ INHERITED = {
     *("width", "downs", "blocks", "past", "norm", "foreground", "first", "start", "going_on"),
     *("disc_width", "disc_scales", "disc_layers", "temporal_scales"),
 }
-TRAIN = TEACHER_KEYS - INHERITED
+TRAIN = training_keys() - INHERITED
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Shares = Annotated[Unique[Share], Field(min_length=1)]

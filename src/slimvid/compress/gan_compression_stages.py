@@ -14,7 +14,7 @@ from slimvid.nets.elastic import Elastic
 from slimvid.nets.magnitude import inherit_strongest
 from slimvid.nets.slicing import sub_network
 from slimvid.section import recorded
-from slimvid.settings import AnyTeacher
+from slimvid.settings import TeacherSettings
 from slimvid.teachers import student_objective, teacher_module
 from slimvid.training.frozen import FrozenTeacher
 from slimvid.training.loop import Trained, train
@@ -47,7 +47,7 @@ class Line:
 
     job: Job
     options: Options
-    settings: AnyTeacher
+    settings: TeacherSettings
     source: Artifact
     space: ChannelSpace
     frozen: FrozenTeacher | None = None
@@ -100,7 +100,7 @@ class Line:
         distillation.inherit(supernet.distillation)
         return self._learn(chosen.net, objective, distillation, **facts).trained
 
-    def _stage(self, name: str, *, after: Trained | None = None) -> tuple[Run, AnyTeacher]:
+    def _stage(self, name: str, *, after: Trained | None = None) -> tuple[Run, TeacherSettings]:
         """What a stage is told, and the settings of its length."""
         usual = self.settings.iterations * (2 if name == "supernet" else 1)
         length = getattr(self.options.iterations, name)

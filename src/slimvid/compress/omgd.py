@@ -30,7 +30,7 @@ from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
 from slimvid.nets import build
 from slimvid.section import recorded
-from slimvid.settings import AnyTeacher
+from slimvid.settings import TeacherSettings
 from slimvid.teachers import teacher_module
 from slimvid.training.finish import save
 from slimvid.training.loop import train
@@ -42,7 +42,7 @@ LAYERS = 4  # feature maps whose channels are distilled (release)
 
 
 def student_spec(
-    settings: AnyTeacher, condition: ConditionSpec, options: Options, below: Mapping[str, Any]
+    settings: TeacherSettings, condition: ConditionSpec, options: Options, below: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The original's spec at the student's width (an even number of channels, at least 4).
 
@@ -56,7 +56,7 @@ def student_spec(
 
 
 def teacher_specs(
-    settings: AnyTeacher, condition: ConditionSpec, options: Options
+    settings: TeacherSettings, condition: ConditionSpec, options: Options
 ) -> dict[str, dict[str, Any]]:
     """The teachers' specs by name: the student's, wider; and where it is wanted, with more blocks."""
     own, make = _width(settings, options), teacher_module(settings).generator_spec
@@ -100,7 +100,7 @@ class Online(Objective):
         student: the network to train, whose layers are looked at.
     """
 
-    def __init__(self, run: Run, settings: AnyTeacher, *, options: Options, student: nn.Module):
+    def __init__(self, run: Run, settings: TeacherSettings, *, options: Options, student: nn.Module):
         super().__init__(run, settings)
         module, specs = teacher_module(settings), teacher_specs(settings, run.data.meta.condition, options)
         self.options, self.teaching = options, True
@@ -217,5 +217,5 @@ def distilled_layers(net: nn.Module, options: Options) -> tuple[str, ...]:
     return tuple(blocks[i] for i in places)
 
 
-def _width(settings: AnyTeacher, options: Options) -> int:
+def _width(settings: TeacherSettings, options: Options) -> int:
     return max(4, 2 * round(settings.width * options.width / 2))

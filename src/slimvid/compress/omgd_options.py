@@ -2,12 +2,12 @@
 
 from pydantic import Field
 
+from slimvid.originals import training_keys
 from slimvid.section import Section, Unique, UserPath
-from slimvid.settings import TEACHER_KEYS
 
 TEACHERS = ("vid2vid", "recyclegan")
 PLANS = ("every_frame", "keyframes")
-TRAIN = TEACHER_KEYS - {"width", "blocks", "start", "going_on"}
+TRAIN = training_keys() - {"width", "blocks", "start", "going_on"}
 
 
 class Options(Section):

@@ -16,13 +16,13 @@ from slimvid.errors import SlimvidError
 from slimvid.files import write_json
 from slimvid.paths import BUDGET, CLOCK
 from slimvid.runtime import code_revision
-from slimvid.settings import AnyTeacher
+from slimvid.settings import TeacherSettings
 from slimvid.training.finish import write_curves
 from slimvid.training.state import Tally
 
 
 def student_spec(
-    settings: AnyTeacher, condition: ConditionSpec, options: Options, below: dict[str, Any]
+    settings: TeacherSettings, condition: ConditionSpec, options: Options, below: dict[str, Any]
 ) -> dict[str, Any]:
     """The network below."""
     return below

@@ -2,7 +2,6 @@
 
 from slimvid.section import Section
 
-TEACHERS = ("vid2vid", "recyclegan")
 PLANS = ("every_frame", "keyframes", "shortcut")
 TRAIN = frozenset()
 

@@ -38,7 +38,7 @@ from slimvid.nets.framewise import Drawn
 from slimvid.nets.patchgan import ShortcutDiscriminator
 from slimvid.nets.shortcut_net import ShortcutGenerator, shortcut_spec
 from slimvid.section import recorded
-from slimvid.settings import AnyTeacher
+from slimvid.settings import TeacherSettings
 from slimvid.training.finish import save
 from slimvid.training.frozen import FrozenTeacher
 from slimvid.training.loop import step_rng, train
@@ -51,7 +51,7 @@ UNBOUNDED = 6  # frames apart that pairs are trained up to where a plan names no
 
 
 def student_spec(
-    settings: AnyTeacher, condition: ConditionSpec, options: Options, below: dict[str, Any]
+    settings: TeacherSettings, condition: ConditionSpec, options: Options, below: dict[str, Any]
 ) -> dict[str, Any]:
     """The translator below with a block attached."""
     blended = None if options.decode is None else options.decode == "blended"
@@ -110,7 +110,7 @@ class ShortcutObjective(Objective):
     def __init__(
         self,
         run: Run,
-        settings: AnyTeacher,
+        settings: TeacherSettings,
         *,
         net: ShortcutGenerator,
         options: Options,

@@ -12,7 +12,7 @@ from slimvid.compress import Job
 from slimvid.compress.uniform_options import Options
 from slimvid.data.condition import ConditionSpec
 from slimvid.section import recorded
-from slimvid.settings import AnyTeacher
+from slimvid.settings import TeacherSettings
 from slimvid.teachers import teacher_module
 from slimvid.training.distillation import Distillation
 from slimvid.training.finish import save
@@ -22,7 +22,7 @@ from slimvid.training.objective import View
 
 
 def student_spec(
-    settings: AnyTeacher, condition: ConditionSpec, options: Options, below: Mapping[str, Any]
+    settings: TeacherSettings, condition: ConditionSpec, options: Options, below: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The original's spec with every width scaled (an even number of channels, at least 4), over any row."""
     width = max(4, 2 * round(settings.width * options.width / 2))

@@ -2,12 +2,11 @@
 
 from pydantic import Field
 
+from slimvid.originals import training_keys
 from slimvid.section import Section
-from slimvid.settings import TEACHER_KEYS
 
-TEACHERS = ("vid2vid", "recyclegan")
 PLANS = ("every_frame", "keyframes")
-TRAIN = TEACHER_KEYS
+TRAIN = training_keys()
 
 
 class Options(Section):

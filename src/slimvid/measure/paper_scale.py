@@ -17,7 +17,7 @@ from slimvid.sources import method_module
 
 if TYPE_CHECKING:
     from slimvid.data.condition import ConditionSpec
-    from slimvid.settings import AnyTeacher
+    from slimvid.settings import TeacherSettings
 
 VID2VID = {"sketch2face": (512, 512), "segmentation2city": (256, 512), "pose2body": (512, 448)}
 RECYCLEGAN = {"viper2city": (256, 512), "viper2label": (256, 256), "label2viper": (256, 256)}
@@ -41,13 +41,13 @@ def paper_condition(task: str) -> "ConditionSpec":
     }[task]
 
 
-def paper_settings(task: str) -> "AnyTeacher":
+def paper_settings(task: str) -> "TeacherSettings":
     """The originals' own settings, those of the config's defaults; streets have the foreground branch."""
-    from slimvid.settings import RecycleGANSettings, TeacherSettings
+    from slimvid.teachers import recyclegan_settings, vid2vid_settings
 
     if task in RECYCLEGAN:
-        return RecycleGANSettings(iterations=1)
-    return TeacherSettings(iterations=1, foreground=task == "segmentation2city")
+        return recyclegan_settings.Settings(iterations=1)
+    return vid2vid_settings.Settings(iterations=1, foreground=task == "segmentation2city")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +127,7 @@ def paper_scale(
 
 
 def is_paper_network(
-    task: str, settings: "AnyTeacher", *, height: int, width: int, condition_channels: int
+    task: str, settings: "TeacherSettings", *, height: int, width: int, condition_channels: int
 ) -> bool:
     """Whether a run's original is the paper's network at the paper's size.
 

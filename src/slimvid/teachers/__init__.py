@@ -9,7 +9,7 @@ A teacher's module holds
     StudentObjective(run, settings)                  where it has one: how a student learns that is given the
                                                      teacher's frames in the place of pairs
 
-and its settings are a section of the configuration whose ``teacher`` names the module.
+and beside it its head ``NAME_settings.py`` (`slimvid.originals`): the keys of its section of ``teachers``.
 """
 
 from importlib import import_module
@@ -21,23 +21,23 @@ from slimvid.errors import SlimvidError
 if TYPE_CHECKING:
     from torch import nn
 
-    from slimvid.settings import AnyTeacher
+    from slimvid.settings import TeacherSettings
     from slimvid.training.objective import Objective
     from slimvid.training.run import Run
 
 
-def teacher_module(settings: "AnyTeacher") -> ModuleType:
+def teacher_module(settings: "TeacherSettings") -> ModuleType:
     """The module that trains the kind of teacher whose settings these are."""
     return import_module(f"slimvid.teachers.{settings.teacher}")
 
 
-def student_objective(run: "Run", settings: "AnyTeacher") -> "Objective":
+def student_objective(run: "Run", settings: "TeacherSettings") -> "Objective":
     """How a student learns that has its teacher's frames where the original has no pairs."""
     module = teacher_module(settings)
     return getattr(module, "StudentObjective", module.Objective)(run, settings)
 
 
-def train_original(run: "Run", settings: "AnyTeacher") -> None:
+def train_original(run: "Run", settings: "TeacherSettings") -> None:
     """Train the original of a task and write its artifact; an interrupted run goes on from its last state.
 
     Where the settings name a shipped original that fits, it goes on from that one, shorter and slower
@@ -57,7 +57,7 @@ def train_original(run: "Run", settings: "AnyTeacher") -> None:
 
 
 def _started(
-    run: "Run", settings: "AnyTeacher", generator: "nn.Module", objective: "Objective"
+    run: "Run", settings: "TeacherSettings", generator: "nn.Module", objective: "Objective"
 ) -> dict[str, Any]:
     """Load the weights that a training is to go on from; what its artifact says of them, empty for none.
 

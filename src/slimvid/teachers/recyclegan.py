@@ -33,8 +33,8 @@ from slimvid.nets.framewise import Drawn
 from slimvid.nets.patchgan import PatchGan, check_patch_size
 from slimvid.nets.resnet import resnet_spec
 from slimvid.nets.warp import warp
-from slimvid.settings import RecycleGANSettings
 from slimvid.teachers.content import content_loss
+from slimvid.teachers.recyclegan_settings import Settings
 from slimvid.teachers.synthetic_flow import ROWS, frame_noise, synthetic_flow
 from slimvid.training import objective
 from slimvid.training.losses import gan
@@ -81,7 +81,7 @@ class Ways(View):
 
 
 def generator_spec(
-    settings: RecycleGANSettings, condition: ConditionSpec, *, width: int | None = None, **changes: Any
+    settings: Settings, condition: ConditionSpec, *, width: int | None = None, **changes: Any
 ) -> dict[str, Any]:
     """The generator's architecture spec (ResNet, instance normalisation), with a student's ``changes``.
 
@@ -92,7 +92,7 @@ def generator_spec(
 
 
 def check_task(
-    settings: RecycleGANSettings, condition: ConditionSpec, height: int, width: int, *, longest: int
+    settings: Settings, condition: ConditionSpec, height: int, width: int, *, longest: int
 ) -> None:
     """Refuse what cannot be trained on frames of that size; clips may have any length.
 
@@ -118,7 +118,7 @@ class Objective(objective.Objective):
 
     paired = False
 
-    def __init__(self, run: Run, settings: RecycleGANSettings):
+    def __init__(self, run: Run, settings: Settings):
         super().__init__(run, settings)
         condition, meta = run.data.meta.condition, run.data.meta
         check_task(settings, condition, meta.height, meta.width, longest=run.longest)
@@ -227,7 +227,7 @@ class StudentObjective(Objective):
     Cycle, motion and content are what a pair is needed for where there is none (GAN Compression 3.1).
     """
 
-    def __init__(self, run: Run, settings: RecycleGANSettings):
+    def __init__(self, run: Run, settings: Settings):
         super().__init__(run, settings)
         del self.back, self.discriminators["source_disc"]
 

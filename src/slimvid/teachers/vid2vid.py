@@ -22,7 +22,7 @@ from slimvid.errors import SlimvidError
 from slimvid.nets.discriminators import MultiScaleDiscriminator, temporal_discriminator
 from slimvid.nets.vid2vid import FLOW_SCALE, Output
 from slimvid.nets.warp import warp
-from slimvid.settings import TeacherSettings
+from slimvid.teachers.vid2vid_settings import Settings
 from slimvid.training import objective
 from slimvid.training.distributed import any_process
 from slimvid.training.losses import feature_matching, gan, masked_l1, perceptual
@@ -38,7 +38,7 @@ class Pace(NamedTuple):
     most: int | None = None
 
 
-def generator_spec(settings: TeacherSettings, condition: ConditionSpec, **changes: Any) -> dict[str, Any]:
+def generator_spec(settings: Settings, condition: ConditionSpec, **changes: Any) -> dict[str, Any]:
     """The composite generator's architecture spec under these settings, with ``changes`` for a student."""
     return {
         "kind": "vid2vid",
@@ -55,7 +55,7 @@ def generator_spec(settings: TeacherSettings, condition: ConditionSpec, **change
 
 
 def check_task(
-    settings: TeacherSettings, condition: ConditionSpec, height: int, width: int, *, longest: int
+    settings: Settings, condition: ConditionSpec, height: int, width: int, *, longest: int
 ) -> None:
     """Refuse what cannot be trained on frames of that size and clips of at most ``longest`` frames.
 
@@ -87,7 +87,7 @@ class Objective(objective.Objective):
         SlimvidError: the settings do not fit the task; names the setting and the remedy.
     """
 
-    def __init__(self, run: Run, settings: TeacherSettings):
+    def __init__(self, run: Run, settings: Settings):
         super().__init__(run, settings)
         meta = run.data.meta
         try:
