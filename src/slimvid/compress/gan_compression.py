@@ -20,7 +20,7 @@ from typing import Any
 
 from slimvid import artifact
 from slimvid.compress import Job
-from slimvid.compress.gan_compression_judge import Judge
+from slimvid.compress.gan_compression_judge import Judge, judged_original
 from slimvid.compress.gan_compression_options import ROLES, Options
 from slimvid.compress.gan_compression_search import some_within
 from slimvid.compress.gan_compression_stages import Line, copied, even
@@ -68,7 +68,8 @@ def compress(job: Job) -> None:
     settings = job.student_settings(options.train)
     source = artifact.read(job.teacher)
     space = channel_space(source.spec, settings.width, options)
-    some_within(space, options.budget)  # refused before anything is trained
+    some_within(space, options.budget)  # refused before anything is trained, and so is what cannot be judged
+    original = judged_original(job, options, source.module())
     line = Line(job=job, options=options, settings=settings, source=source, space=space)
     if options.pipeline == "full":
         decomposed = line.teacher()
@@ -77,5 +78,6 @@ def compress(job: Job) -> None:
     else:
         line.frozen, student = FrozenTeacher(job.teacher, job.run), None
     supernet = line.supernet(student)
-    chosen = Judge(job=job, options=options, space=space, supernet=supernet.trained).search()
+    what = {"job": job, "options": options, "space": space, "original": original}
+    chosen = Judge(supernet=supernet.trained, **what).search()
     save(job.run, line.finished(supernet, chosen))

@@ -74,7 +74,7 @@ def _plot(path: Path, points: Sequence[Point], front: Sequence[bool], best: Conf
         axes = figure.subplots()
         axes.plot(macs, values, "o", color="C0", alpha=0.45, markersize=4, label="sub-networks")
         axes.plot(*zip(*pairs, strict=True), "o-", color="C1", drawstyle="steps-post", label="front")
-        axes.plot(macs[chosen], values[chosen], "*", color="C3", markersize=14, label=text(best))
+        axes.plot(macs[chosen], values[chosen], "*", color="C3", markersize=11, label=text(best))
         limit = options.budget * macs[chosen] / points[chosen].share
         axes.axvline(limit, color="0.5", linestyle="--", linewidth=1, label=f"budget {limit:.4g}")
         axes.set_xlabel("true MACs of a frame, 1e9")

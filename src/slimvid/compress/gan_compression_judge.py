@@ -11,7 +11,7 @@ from torch import nn
 from slimvid.compress import Job
 from slimvid.compress.gan_compression_cache import Cache, Values
 from slimvid.compress.gan_compression_history import Point, write_history
-from slimvid.compress.gan_compression_options import HIGHER_IS_BETTER, Options
+from slimvid.compress.gan_compression_options import HIGHER_IS_BETTER, METRICS, Options
 from slimvid.compress.gan_compression_search import plan
 from slimvid.compress.gan_compression_stages import Chosen
 from slimvid.errors import SlimvidError
@@ -19,21 +19,40 @@ from slimvid.files import sha256_json
 from slimvid.nets.channel_space import ChannelSpace, Config, text
 from slimvid.nets.slicing import sub_network
 from slimvid.runtime import Progress, log
+from slimvid.training.distributed import world
 from slimvid.training.loop import Trained
 from slimvid.training.statistics import drawn_batches, needs_statistics, take_statistics
 
 SEARCHING = 1 << 26  # index of the search's random numbers, apart from those of any step
-COSTS = ("macs", "params")  # true MACs of a frame of the task's size, parameters
+
+
+def judged_original(job: Job, options: Options, net: nn.Module) -> Values:
+    """The original's figures on `val`: what can be measured there shows before anything is trained.
+
+    Raises:
+        SlimvidError: the metric that the search wants cannot; or the evaluator is missing, or of other data.
+    """
+    values = job.evaluate(net)
+    if values[options.metric] is None:
+        known = [name for name in METRICS if values.get(name) is not None]
+        raise SlimvidError(
+            f"methods.{job.run.row}.options.metric: {options.metric} is not measured on `val` of "
+            f"{job.run.task}; give one of {', '.join(known)}"
+        )
+    return values
 
 
 class Judge:
     """Judges configurations, and finds the best within the budget.
 
     Args:
-        supernet: the stage that trained the once-for-all network.
+        supernet: the stage that trained the once-for-all network. original: figures of the original.
     """
 
-    def __init__(self, *, job: Job, options: Options, space: ChannelSpace, supernet: Trained):
+    def __init__(
+        self, *, job: Job, options: Options, space: ChannelSpace, supernet: Trained, original: Values
+    ):
+        self.original = original
         self.job, self.options, self.space, self.supernet = job, options, space, supernet
         self.whole = supernet.generator.state_dict()
         self.run = job.run.stage("search", after=supernet)
@@ -41,11 +60,7 @@ class Judge:
         self.points: dict[Config, Point] = {}
 
     def search(self) -> Chosen:
-        """Judge what the plan asks for; write the history and its plot beside the artifact.
-
-        Raises:
-            SlimvidError: the space is too large for the plan, or the metric is not measured on this task.
-        """
+        """Judge what the plan asks for; write the history and its plot beside the artifact."""
         way = plan(self.space, self.options)
         before, begun = len(self.cache.found), monotonic()
         progress, best = Progress(self.run.label, way.total), None
@@ -61,23 +76,14 @@ class Judge:
             "%s: %d configurations, %d of them evaluated now, %.1f a minute",
             *(self.run.label, len(self.points), made, made / max(monotonic() - begun, 1e-9) * 60),
         )
-        write_history(self.job.run.out, list(self.points.values()), best, self.space, self.options)
+        if world()[0] == 0:
+            write_history(self.job.run.out, list(self.points.values()), best, self.space, self.options)
         return Chosen(self.network(best), self._provenance(best, way.kind))
 
     def loss(self, config: Config) -> float:
-        """What the search makes small: the metric, or its negative where more is better.
-
-        Raises:
-            SlimvidError: the metric is not measured on this task's `val`.
-        """
-        values, metric = self.values(config), self.options.metric
-        if values[metric] is None:
-            known = [name for name, value in values.items() if value is not None and name not in COSTS]
-            raise SlimvidError(
-                f"methods.{self.run.row}.options.metric: {metric} is not measured on `val` of "
-                f"{self.run.task}; give one of {', '.join(known)}"
-            )
-        return -values[metric] if metric in HIGHER_IS_BETTER else values[metric]
+        """What the search makes small: the metric, or its negative where more is better."""
+        value = self.values(config)[self.options.metric]
+        return -value if self.options.metric in HIGHER_IS_BETTER else value
 
     def _order(self, config: Config) -> tuple[float, float, Config]:
         """Least loss first; of equal ones the cheapest."""
@@ -135,6 +141,7 @@ class Judge:
             "share_of_original_macs": self.points[best].share,
             "metric": self.options.metric,
             "values": self.points[best].values,
+            "original": self.original,
             "space": dict(zip(positions, map(list, self.space.candidates), strict=True)),
             "evaluator": self.job.evaluate.identity(),
             "statistics_frames": self._statistics(),

@@ -1,6 +1,6 @@
 """The head of ``gan_compression`` (see ``slimvid.rows``): what a row of it may say."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -21,6 +21,7 @@ TRAIN = training_keys() - INHERITED
 Share = Annotated[float, Field(gt=0, le=1)]
 Shares = Annotated[Unique[Share], Field(min_length=1)]
 Metric = Literal["video_distance_lite0", "frame_distance_lite0", "psnr", "ssim"]
+METRICS = get_args(Metric)
 HIGHER_IS_BETTER = ("psnr", "ssim")
 ROLES = ("stem", "trunk", "up")
 TRAINS_NOTHING = (
