@@ -200,7 +200,7 @@ def test_discriminators_go_on_and_a_teacher_may_begin_as_the_original(kind, orig
 def test_without_pairs_the_teachers_frames_are_the_pairs(recyclegan_settings, looks_task, told):
     run = told(looks_task)
     objective = student_objective(run, recyclegan_settings)
-    assert not objective.paired and set(objective.discriminators) == {"target_disc"}
+    assert set(objective.discriminators) == {"target_disc"}
     net = run.network(recyclegan.generator_spec(recyclegan_settings, run.data.meta.condition))
     batch = objective.sample(np.random.default_rng(0), 0)
     (view,) = objective.unroll(net, batch)

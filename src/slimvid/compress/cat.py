@@ -103,7 +103,7 @@ def compress(job: Job) -> None:
     for name, judge in objective.discriminators.items():
         judge.load_state_dict(teacher.objective.discriminators[name].state_dict())
     frozen = FrozenTeacher(job.teacher, run, net=teacher.generator)
-    recon = (0.0 if objective.paired else RECON) if options.recon is None else options.recon
+    recon = (RECON if settings.unpaired else 0.0) if options.recon is None else options.recon
     trained = train(
         run.stage("student", after=teacher),
         student,

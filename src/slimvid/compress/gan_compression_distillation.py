@@ -32,7 +32,7 @@ class FeatureDistillation(Distillation):
     """Features through adaptors, and the picture.
 
     Args:
-        options: the row's. teacher: frozen. objective: the student's, which says whether there are pairs.
+        options: the row's. teacher: frozen. objective: the student's.
         original: spec of the original. spec: of the student.
     """
 
@@ -47,7 +47,7 @@ class FeatureDistillation(Distillation):
     ):
         layers = distilled_layers(original)
         super().__init__(teacher, layers=[(layer, layer) for layer in layers])
-        self.options, self.paired = options, objective.paired
+        self.options, self.unpaired = options, objective.settings.unpaired
         size = teacher.data.meta.height, teacher.data.meta.width
         widths = [tap_channels(each, layers, size) for each in (spec, teacher.net.spec)]
         pairs = zip(*widths, strict=True)
@@ -58,7 +58,7 @@ class FeatureDistillation(Distillation):
         if self.options.distill:
             losses["distill"] = self.options.distill * self._features(view, teacher)
         if self.options.recon:
-            wanted = view.batch.frames[:, view.t] if self.paired else teacher.out.image
+            wanted = teacher.out.image if self.unpaired else view.batch.frames[:, view.t]
             losses["recon"] = self.options.recon * F.l1_loss(view.out.image, wanted)
         return losses
 

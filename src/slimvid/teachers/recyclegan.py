@@ -116,8 +116,6 @@ class Objective(objective.Objective):
         SlimvidError: the settings do not fit the task; names the setting and the remedy.
     """
 
-    paired = False
-
     def __init__(self, run: Run, settings: Settings):
         super().__init__(run, settings)
         condition, meta = run.data.meta.condition, run.data.meta

@@ -67,10 +67,7 @@ class Objective(nn.Module):
 
     Attributes:
         walk: what the artifact's plan says besides the run's: where a stream's first frames come from.
-        paired: whether a sample's frames are the truth for its conditions.
     """
-
-    paired = True
 
     def __init__(self, run: Run, settings: Any):
         super().__init__()
