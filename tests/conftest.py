@@ -58,6 +58,12 @@ def moving_clip(name: str, *, length: int, seed: int, size: int = 32):
 
 
 @pytest.fixture(scope="session")
+def sliding():
+    """sliding(name, length=, seed=): a clip of a picture that slides."""
+    return moving_clip
+
+
+@pytest.fixture(scope="session")
 def tiny_task(tmp_path_factory) -> Path:
     """A store of 32 x 32 edges-to-frames clips: two of 12 frames train, one of 8 chooses, one of 10 tests."""
     from slimvid.data.condition import ConditionSpec
@@ -115,6 +121,15 @@ def recyclegan_settings():
         precision="fp32",
         save_every=2,
     )
+
+
+@pytest.fixture(scope="session")
+def pix2pix_settings():
+    """Settings of a pix2pix training (U-Net) that takes a second."""
+    from slimvid.teachers.pix2pix_settings import Settings
+
+    own = {"width": 8, "downs": 4, "disc_width": 4, "disc_layers": 2}
+    return Settings(**own, iterations=4, lr=1e-3, precision="fp32", save_every=2)
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ from slimvid.infer.translate import translate
 from slimvid.measure.cost import measure_cost
 from slimvid.settings import MethodSettings, PlanSettings
 from slimvid.teachers import train_original
-from slimvid.teachers.recyclegan import sample_unpaired
 from slimvid.training.frozen import FrozenTeacher
+from slimvid.training.singles import Views, sample_singles
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +29,8 @@ def original(looks_task, recyclegan_settings, told, tmp_path_factory):
 def test_the_frozen_original_draws_what_the_student_sees(original, looks_task, told):
     run = told(looks_task)
     teacher = FrozenTeacher(original, run)
-    batch = sample_unpaired(
-        run.data, np.random.default_rng(0), batch=2, enlarge=64
-    )  # crops: not the clip's pixels
+    how = {"batch": 2, "paired": False, "views": Views(enlarge=64)}  # crops: not the clip's pixels
+    batch = sample_singles(run.data, np.random.default_rng(0), **how, device="cpu")
     (target,) = (view.out.image for view in teacher.views(batch))
     assert target.shape == (2, 3, 32, 32) and not target.requires_grad
     alone = teacher.net(batch.conditions[1] * 2 - 1)

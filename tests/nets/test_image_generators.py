@@ -176,6 +176,27 @@ def test_unet_keeps_a_path_for_every_level():
         assert torch.equal(skip(x)[:, :4], x)
 
 
+@pytest.mark.parametrize(
+    ("cls", "arguments", "signed"),
+    [
+        (UnetGenerator, {"width": 4, "downs": 3}, True),
+        (DeepResnetGenerator, {"width": 4, "blocks": 2}, True),
+        (SpadeGenerator, {**spade_spec(2), "condition_channels": 3}, False),
+    ],
+)
+def test_every_generator_streams(cls, arguments, signed):
+    net, condition = _made(cls, arguments), torch.rand(1, 3, 64, 64)
+    wanted = net(condition * 2 - 1 if signed else condition)  # SPADE reads a label map as it is
+    rollout = net.rollout()
+    for _ in range(2):  # nothing is kept
+        drawn = rollout.step(condition).image
+        rollout.push(drawn)
+        assert torch.equal(drawn, wanted)
+    assert net.past == 0
+    with pytest.raises(SlimvidError, match="multiple"):
+        net.check_size(63, 64)
+
+
 def test_a_stream_draws_with_cats_generator_as_with_the_original():
     net, condition = _made(InceptionGenerator, inception_spec(6, blocks=1)), torch.rand(1, 3, 16, 20)
     assert torch.equal(net.rollout().step(condition).image, net(condition * 2 - 1))

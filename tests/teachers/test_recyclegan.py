@@ -14,8 +14,9 @@ from slimvid.errors import SlimvidError
 from slimvid.infer.translator import Translator
 from slimvid.nets.warp import warp
 from slimvid.teachers import content, teacher_module, train_original
-from slimvid.teachers.recyclegan import Moves, Objective, Way, generator_spec, sample_unpaired
+from slimvid.teachers.recyclegan import Moves, Objective, Way, generator_spec
 from slimvid.training.loop import Training
+from slimvid.training.singles import Views, sample_singles
 
 
 def training_of(run, settings):
@@ -94,7 +95,7 @@ def test_draws_of_the_two_domains_are_independent(looks_task):
     rng = np.random.default_rng(0)
     paired = 0
     for _ in range(40):
-        batch = sample_unpaired(data, rng, batch=1)
+        batch = sample_singles(data, rng, batch=1, paired=False, views=Views(), device="cpu")
         (name, indices) = batch.places[0]
         wanted = torch.from_numpy(data.window("train", name, indices, flow=False).conditions)
         assert torch.equal(batch.conditions[0], wanted)
@@ -104,7 +105,8 @@ def test_draws_of_the_two_domains_are_independent(looks_task):
 
 
 def test_enlarged_crops_keep_size_and_range(looks_task):
-    batch = sample_unpaired(PreparedTask(looks_task), np.random.default_rng(0), batch=3, enlarge=64)
+    task, rng = PreparedTask(looks_task), np.random.default_rng(0)
+    batch = sample_singles(task, rng, batch=3, paired=False, views=Views(enlarge=64), device="cpu")
     assert batch.conditions.shape == batch.frames.shape == (3, 1, 3, 32, 32)
     assert batch.conditions.min() >= 0 and batch.conditions.max() <= 1
     assert -1 <= batch.frames.min() < -0.5 and batch.frames.max() <= 1

@@ -23,6 +23,7 @@ from slimvid.training.frozen import FrozenTeacher
 from slimvid.training.loop import Training, train
 from slimvid.training.losses import gan
 from slimvid.training.objective import Objective, View
+from slimvid.training.singles import Views, sample_singles
 from slimvid.training.taps import Taps
 
 
@@ -95,7 +96,7 @@ class Alone(Objective):
     """Conditions to draw from: no discriminator, and nothing is compared with the truth."""
 
     def sample(self, rng, index):
-        return recyclegan.sample_unpaired(self.run.data, rng, batch=2)
+        return sample_singles(self.run.data, rng, batch=2, paired=False, views=Views(), device="cpu")
 
     def unroll(self, generator, batch):
         yield View(batch=batch, out=Drawn(generator(batch.conditions[:, 0] * 2 - 1)))

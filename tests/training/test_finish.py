@@ -59,8 +59,9 @@ def other(field, value):
 
 
 @pytest.fixture
-def stores(tiny_task, looks_task, tiny_settings, recyclegan_settings):
-    return {"vid2vid": (tiny_settings, tiny_task), "recyclegan": (recyclegan_settings, looks_task)}
+def stores(tiny_task, looks_task, tiny_settings, recyclegan_settings, pix2pix_settings):
+    single = {"recyclegan": recyclegan_settings, "pix2pix": pix2pix_settings}
+    return {"vid2vid": (tiny_settings, tiny_task), **{k: (s, looks_task) for k, s in single.items()}}
 
 
 FIELDS = [(kind, name) for kind in kinds() for name in settings_class(kind).model_fields]
@@ -79,7 +80,7 @@ def test_every_setting_of_an_original_is_in_its_identity(stores, told, identity,
     assert ids[0] == ids[1] != ids[2]
 
 
-@pytest.mark.parametrize("kind", ["vid2vid", "recyclegan"])
+@pytest.mark.parametrize("kind", kinds())
 def test_how_often_a_state_is_saved_decides_bytes_where_a_run_may_fall_back(stores, told, identity, kind):
     settings, prepared = stores[kind]
     ids = {

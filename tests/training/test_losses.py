@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from slimvid.errors import SlimvidError
-from slimvid.training.losses import Perceptual, feature_matching, gan, masked_l1
+from slimvid.training.losses import Perceptual, adversarial, discriminating, feature_matching, gan, masked_l1
 
 
 def test_gan_is_least_squares_summed_over_scales():
@@ -18,6 +18,19 @@ def test_feature_matching_skips_the_scores_and_weighs_stages():
     real = [[torch.zeros(1, 2), torch.ones(1, 2), torch.zeros(1)]] * 2
     # two inner stages, two scales: weight 4/2/2 = 1 each
     assert float(feature_matching(fake, real)) == pytest.approx(2 * (2 + 4))
+
+
+def test_adversarial_losses_are_the_papers():
+    scores = torch.tensor([[-2.0, 0.5], [1.5, 3.0]])
+    chance = torch.sigmoid(scores)
+    assert adversarial(scores, "vanilla").item() == pytest.approx(-chance.log().mean().item())
+    assert adversarial(scores, "lsgan").item() == pytest.approx(((scores - 1) ** 2).mean().item())
+    assert adversarial(scores, "hinge").item() == -scores.mean().item()
+    fake, real = scores, scores + 1
+    log = -(1 - torch.sigmoid(fake)).log().mean() - torch.sigmoid(real).log().mean()
+    hinge = (1 + fake).clamp(min=0).mean() + (1 - real).clamp(min=0).mean()
+    for kind, wanted in (("vanilla", log), ("hinge", hinge), ("lsgan", (fake**2 + (real - 1) ** 2).mean())):
+        assert discriminating(fake, real, kind).item() == pytest.approx(0.5 * wanted.item())
 
 
 def test_masked_l1_is_a_mean_over_all_pixels():

@@ -96,7 +96,7 @@ def test_the_steps_of_two_stages_draw_different_samples(looks_task, recyclegan_s
     class Seen(recyclegan.Objective):
         def sample(self, rng, index):
             batch = super().sample(rng, index)
-            places.append((index, batch.moves["source"].cycle[1]))
+            places.append((index, batch.draws["source"].cycle[1]))
             return batch
 
     first = train(run.stage("a"), net, Seen(run, recyclegan_settings), recyclegan_settings)

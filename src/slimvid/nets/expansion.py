@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from slimvid.nets.blocks import Norm, down, head, initialise, norm_layer, stem, up
 from slimvid.nets.checks import check_image, check_size, check_widths
+from slimvid.nets.framewise import FrameWise
 from slimvid.nets.separable import SeparableBlock
 
 EXPANSION = 4
@@ -47,7 +48,7 @@ def _deepened(channels: int, norm: Norm) -> list[nn.Module]:
     ]
 
 
-class DeepResnetGenerator(nn.Module):
+class DeepResnetGenerator(FrameWise, nn.Module):
     """OMGD's deep teacher: as narrow as the student, but with ExpansionBlocks.
 
     The MobileResnet with an ExpansionBlock and a convolution after each re-sampling layer, and in its middle
@@ -92,12 +93,16 @@ class DeepResnetGenerator(nn.Module):
         self.model = nn.Sequential(*layers, *head(width, out_channels, nn.Tanh()))
         initialise(self)
 
+    def check_size(self, height: int, width: int) -> None:
+        """Raise SlimvidError unless both down-samplings divide the size and reflection padding fits."""
+        check_size("deep resnet teacher", height, width, step=4, least=8)
+
     def forward(self, x: Tensor) -> Tensor:
         check_image("deep resnet teacher", x, self.in_channels)
-        check_size("deep resnet teacher", *x.shape[2:], step=4, least=8)
+        self.check_size(*x.shape[2:])
         return self.model(x)
 
     def example_inputs(self, height: int, width: int, device: str = "meta") -> tuple[Tensor, ...]:
         """Inputs of one frame at batch 1, for counting and timing."""
-        check_size("deep resnet teacher", height, width, step=4, least=8)
+        self.check_size(height, width)
         return (torch.zeros(1, self.in_channels, height, width, device=device),)

@@ -15,9 +15,14 @@ class Drawn(NamedTuple):
 
 
 class FrameWise:
-    """Gives an image-to-image network (all in [-1, 1]) the rollout that every stream asks for."""
+    """Gives a network that draws each frame from its own condition the rollout that every stream asks for."""
 
     past = 0  # previous frames that the network sees
+
+    @staticmethod
+    def reads(condition: Tensor) -> Tensor:
+        """What the network reads of a condition in [0, 1]: an image-to-image network takes [-1, 1]."""
+        return condition * 2 - 1
 
     def rollout(self, first: str = "zero") -> "FrameRollout":
         """A stream over this network.
@@ -44,8 +49,8 @@ class FrameRollout:
         """Later frames do not depend on given ones."""
 
     def step(self, condition: Tensor) -> Drawn:
-        """Draw a frame from its condition, N x C x H x W in [0, 1] (the network reads 2 c - 1)."""
-        return self.draw(condition * 2 - 1)
+        """Draw a frame from its condition, N x C x H x W in [0, 1]."""
+        return self.draw(self.net.reads(condition))
 
     def push(self, frame: Tensor) -> None:
         """Later frames do not depend on earlier ones."""

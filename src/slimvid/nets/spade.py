@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from slimvid.errors import SlimvidError
 from slimvid.nets.blocks import norm_layer
 from slimvid.nets.checks import check_chain, check_image, check_length, check_size, check_widths
+from slimvid.nets.framewise import FrameWise
 from slimvid.nets.resnet import parse_config
 from slimvid.nets.separable import SeparableConv
 
@@ -81,7 +82,7 @@ class SpadeBlock(nn.Module):
         return y + (x if self.conv_s is None else self.conv_s(self.spade_s(x, condition)))
 
 
-class SpadePyramid(nn.Module):
+class SpadePyramid(FrameWise, nn.Module):
     """The frame that SPADE generators share: smallest map, first convolution, seven blocks, last convolution.
 
     A subclass builds ``fc`` (channels to first width) and ``blocks`` (seven modules of (x, condition)).
@@ -95,6 +96,11 @@ class SpadePyramid(nn.Module):
         super().__init__()
         self.condition_channels, self.more = condition_channels, more
         self.last = nn.Conv2d(last, out_channels, 3, padding=1)
+
+    @staticmethod
+    def reads(condition: Tensor) -> Tensor:
+        """A label map as it is: one-hot channels in {0, 1}."""
+        return condition
 
     @property
     def step(self) -> int:

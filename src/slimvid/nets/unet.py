@@ -7,6 +7,7 @@ from slimvid.errors import SlimvidError
 from slimvid.nets.blocks import Norm, initialise, norm_layer
 from slimvid.nets.checks import check_image, check_size, check_widths
 from slimvid.nets.expansion import ExpansionBlock
+from slimvid.nets.framewise import FrameWise
 
 MULTIPLES = (1, 2, 4, 8)  # of the width, per level; the last one repeats
 DROPPED = 3  # levels that have dropout, counted from the second innermost outwards
@@ -51,7 +52,7 @@ class SkipLevel(Level):
         return torch.cat([x, super().forward(x)], dim=1)
 
 
-class UnetGenerator(nn.Module):
+class UnetGenerator(FrameWise, nn.Module):
     """Image to image, N x . x H x W in [-1, 1]; H and W multiples of 2**downs.
 
     Args:

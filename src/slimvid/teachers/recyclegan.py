@@ -21,12 +21,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from slimvid.data.condition import ConditionSpec
-from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.nets import build
 from slimvid.nets.framewise import Drawn
@@ -35,11 +33,12 @@ from slimvid.nets.resnet import resnet_spec
 from slimvid.nets.warp import warp
 from slimvid.teachers.content import content_loss
 from slimvid.teachers.recyclegan_settings import Settings
-from slimvid.teachers.synthetic_flow import ROWS, frame_noise, synthetic_flow
+from slimvid.teachers.synthetic_flow import frame_noise, synthetic_flow
 from slimvid.training import objective
 from slimvid.training.losses import gan
 from slimvid.training.objective import View
 from slimvid.training.run import Run
+from slimvid.training.singles import Singles, Views, sample_singles
 
 DOMAINS = ("source", "target")
 
@@ -62,15 +61,6 @@ class Moves(NamedTuple):
 
     cycle: tuple[Tensor, Tensor] | None
     spatial: tuple[Tensor, Tensor] | None
-
-
-class Unpaired(NamedTuple):
-    """A `Batch` whose conditions and frames have nothing to do with each other, and the step's moves."""
-
-    frames: Tensor
-    conditions: Tensor
-    places: list[tuple[str, Sequence[int]]]
-    moves: dict[str, Moves]
 
 
 @dataclass(kw_only=True)
@@ -127,7 +117,7 @@ class Objective(objective.Objective):
             )
         self.content = content_loss(settings.vgg if any(settings.lambda_content) else None)
 
-    def sample(self, rng: np.random.Generator, index: int) -> Unpaired:
+    def sample(self, rng: np.random.Generator, index: int) -> Singles:
         s, batch = self.settings, self._frames(rng)
         here = (batch.conditions.shape, batch.frames.shape)
         moves = {}
@@ -138,12 +128,12 @@ class Objective(objective.Objective):
             moves[domain] = Moves(
                 *(self._move(rng, shape) if w else None for w, shape in zip(weights, shapes, strict=True))
             )
-        return batch._replace(moves=moves)
+        return batch._replace(draws=moves)
 
-    def _frames(self, rng: np.random.Generator) -> Unpaired:
-        s = self.settings
-        how = {"batch": s.batch, "enlarge": s.enlarge, "device": self.run.runtime.device}
-        return sample_unpaired(self.run.data, rng, **how)
+    def _frames(self, rng: np.random.Generator) -> Singles:
+        how = {"batch": self.settings.batch, "device": self.run.runtime.device}
+        views = Views(enlarge=self.settings.enlarge)
+        return sample_singles(self.run.data, rng, paired=False, views=views, **how)
 
     def _move(self, rng: np.random.Generator, shape: Sequence[int]) -> tuple[Tensor, Tensor]:
         """W and n of one term: the same flow for every picture of the batch and for both sides."""
@@ -152,7 +142,7 @@ class Objective(objective.Objective):
         noise = frame_noise(rng, (n, channels, h, w), level=s.noise)
         return flow.to(self.run.runtime.device), noise.to(self.run.runtime.device)
 
-    def unroll(self, generator: nn.Module, batch: Unpaired) -> Iterator[Ways]:
+    def unroll(self, generator: nn.Module, batch: Singles) -> Iterator[Ways]:
         """Both frames in the other's domain: one view."""
         x, y = batch.conditions[:, 0] * 2 - 1, batch.frames[:, 0]
         ways = [
@@ -161,14 +151,14 @@ class Objective(objective.Objective):
         ]
         yield Ways(batch=batch, out=Drawn(ways[0].fake), ways=ways)
 
-    def stream(self, generator: nn.Module, batch: Unpaired) -> Iterator[View]:
+    def stream(self, generator: nn.Module, batch: Singles) -> Iterator[View]:
         x = batch.conditions[:, 0] * 2 - 1
         yield View(batch=batch, out=Drawn(self._run(generator, x)))
 
     def losses(self, view: Ways) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         g, d = self._gan(view.ways)
         for way in view.ways:
-            g |= self._motion(way, view.batch.moves[way.domain]) | self._likeness(way)
+            g |= self._motion(way, view.batch.draws[way.domain]) | self._likeness(way)
         return g, d
 
     def provenance(self) -> dict[str, Any]:
@@ -229,10 +219,10 @@ class StudentObjective(Objective):
         super().__init__(run, settings)
         del self.back, self.discriminators["source_disc"]
 
-    def sample(self, rng: np.random.Generator, index: int) -> Unpaired:
+    def sample(self, rng: np.random.Generator, index: int) -> Singles:
         return self._frames(rng)
 
-    def unroll(self, generator: nn.Module, batch: Unpaired) -> Iterator[View]:
+    def unroll(self, generator: nn.Module, batch: Singles) -> Iterator[View]:
         return self.stream(generator, batch)
 
     def losses(self, view: View) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -244,40 +234,3 @@ class StudentObjective(Objective):
 
     def provenance(self) -> dict[str, Any]:
         return {"pairs": "the teacher's frames"}
-
-
-def sample_unpaired(
-    task: PreparedTask, rng: np.random.Generator, *, batch: int, enlarge: int = 0, device: str = "cpu"
-) -> Unpaired:
-    """Conditions and frames of two independent draws from the training clips, B x 1 x . x H x W each.
-
-    Pictures are enlarged by ``enlarge`` pixels (at 256 rows) a side and cropped at random, as the release
-    loads 286 x 542 for crops of 256 x 512. ``places`` belong to the conditions.
-    """
-    margin = round(enlarge * task.meta.height / ROWS)
-    infos = task.clips("train")
-    total = np.cumsum([info.length for info in infos])
-
-    def draw(kind: str, low: float) -> tuple[Tensor, list[tuple[str, range]]]:
-        pictures, places = [], []
-        for number in rng.integers(total[-1], size=batch):
-            clip = int(np.searchsorted(total, number, side="right"))
-            at = int(number - (total[clip] - infos[clip].length))
-            window = task.window("train", infos[clip].name, [at], flow=False)
-            pictures.append(_crop(torch.from_numpy(getattr(window, kind)), margin, rng).clamp(low, 1))
-            places.append((infos[clip].name, range(at, at + 1)))
-        return torch.stack(pictures).to(device), places
-
-    conditions, places = draw("conditions", 0)
-    frames, _ = draw("frames", -1)
-    return Unpaired(frames, conditions, places, moves={})
-
-
-def _crop(picture: Tensor, margin: int, rng: np.random.Generator) -> Tensor:
-    """1 x C x H x W enlarged by ``margin`` a side, and a random H x W of it."""
-    if margin == 0:
-        return picture
-    h, w = picture.shape[-2:]
-    large = F.interpolate(picture, (h + margin, w + margin), mode="bicubic", align_corners=False)
-    y, x = rng.integers(margin + 1, size=2)
-    return large[..., y : y + h, x : x + w]

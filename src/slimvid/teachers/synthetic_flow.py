@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from slimvid.training.singles import ROWS
+
 GRID = BLUR = 100  # pixels at `ROWS` rows: spacing of the random vectors, side of the blur
-ROWS = 256  # the height at which the release states its figures
 
 
 def synthetic_flow(

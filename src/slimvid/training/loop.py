@@ -6,7 +6,8 @@ killed ends with the same bytes as one that was not.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -166,7 +167,12 @@ class Training:
 
     def step(self, index: int) -> dict[str, Tensor]:
         """Learn from every view of step ``index``'s samples; returns the mean losses."""
-        batch = self.objective.sample(step_rng(self.run.seed, self.earlier + index), index)
+        rng = step_rng(self.run.seed, self.earlier + index)
+        with _seeded(rng, self.runtime.device):
+            return self._step(rng, index)
+
+    def _step(self, rng: np.random.Generator, index: int) -> dict[str, Tensor]:
+        batch = self.objective.sample(rng, index)
         if self.distillation is not None:
             self.distillation.begin(batch, index=index)
         totals: dict[str, list[Tensor]] = {}
@@ -214,6 +220,18 @@ def linear_decay(index: int, *, total: int, decay_from: float) -> float:
     """
     start = decay_from * total
     return 1.0 if index < start else (total - index) / (total - start)
+
+
+@contextmanager
+def _seeded(rng: np.random.Generator, device: str) -> Iterator[None]:
+    """What networks draw while they learn (dropout) is the step's; torch's own generator stays as it was.
+
+    Networks of a later stage are initialised from it.
+    """
+    cuda = [torch.device(device)] if device.startswith("cuda") else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(int(rng.bit_generator.seed_seq.spawn(1)[0].generate_state(1)[0]))
+        yield
 
 
 def step_rng(seed: int, index: int) -> np.random.Generator:

@@ -1,6 +1,7 @@
 """Losses of the vid2vid family, one function each; images are N x 3 x H x W in [-1, 1]."""
 
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from slimvid.weights import load_state
 
+Adversarial = Literal["vanilla", "lsgan", "hinge"]
 Features = list[list[Tensor]]  # of a multi-scale discriminator: scale -> stage
 
 
@@ -15,6 +17,30 @@ def gan(features: Features, *, real: bool) -> Tensor:
     """Least-squares GAN loss on the last stage of every scale, summed (vid2vid; LSGAN, Mao et al. 2017)."""
     target = 1.0 if real else 0.0
     return sum(((scale[-1].float() - target) ** 2).mean() for scale in features)
+
+
+def adversarial(scores: Tensor, kind: Adversarial) -> Tensor:
+    """The generator's loss for the scores of its pictures.
+
+    "vanilla": -log D (Goodfellow et al. 2014, the form that does not saturate; pix2pix 3.3), "lsgan":
+    (D - 1)^2, "hinge": -D (Lim and Ye 2017; GauGAN, GAN Compression's pix2pix). Means over the patches.
+    """
+    scores = scores.float()
+    if kind == "vanilla":
+        return F.softplus(-scores).mean()
+    return ((scores - 1) ** 2).mean() if kind == "lsgan" else -scores.mean()
+
+
+def discriminating(fake: Tensor, real: Tensor, kind: Adversarial) -> Tensor:
+    """The discriminator's loss for its scores: mean of the parts of generated and of true pictures."""
+    fake, real = fake.float(), real.float()
+    if kind == "vanilla":
+        parts = F.softplus(fake), F.softplus(-real)
+    elif kind == "lsgan":
+        parts = fake**2, (real - 1) ** 2
+    else:
+        parts = F.relu(1 + fake), F.relu(1 - real)
+    return 0.5 * sum(part.mean() for part in parts)
 
 
 def feature_matching(fake: Features, real: Features) -> Tensor:
