@@ -137,7 +137,7 @@ def _check_budget(config: "Config", task: str, row: str, spec: dict[str, Any], b
 
 def _check_training(config: "Config", task: str, settings: Section, condition: "ConditionSpec") -> None:
     own = config.tasks[task]
-    _teacher(settings).check_task(settings, condition, own.height, own.width, longest=own.clip_frames)
+    _teacher(settings).check_task(settings, condition, own.height, own.width, longest=own.longest)
 
 
 def _rows(config: "Config") -> Iterator[tuple[str, str]]:

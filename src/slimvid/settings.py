@@ -9,6 +9,7 @@ from slimvid.section import Name, Section, Seed, Unique, UserPath
 
 Teacher = Annotated[Name, AfterValidator(known_kind)]
 TASK_FILES = ("path", "path_target", "landmarks", "labels", "poses")  # keys of a task that name footage
+IMAGES = ("pairs", "domains")  # sources of single pictures
 RANGES = ("train_frames", "val_frames", "test_frames")
 
 # Which keys of a task are read where a key has a value (None: any): others are refused. Keys of no row are
@@ -21,6 +22,8 @@ TASK_READS: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("source", "pose", ("path", *RANGES, "stride")),
     ("source", "camvid", ("path", *RANGES, "stride", "foreground")),
     ("source", "viper", ("path", *RANGES, "stride", "translation")),
+    ("source", "pairs", ("path", "direction", "val_images")),
+    ("source", "domains", ("path", "direction", "val_images")),
     ("world", "face", ("canny",)),
     ("world", "city", ("translation",)),
     ("landmarks", None, ("distance_maps",)),
@@ -37,7 +40,7 @@ def _holds(value: Any, wanted: str | None) -> bool:
 class TaskSettings(Section):
     """One task: where its clips come from and the size they are prepared at."""
 
-    source: Literal["world", "video", "cityscapes", "face", "pose", "camvid", "viper"]
+    source: Literal["world", "video", "cityscapes", "face", "pose", "camvid", "viper", "pairs", "domains"]
     teacher: Teacher = Field("vid2vid", description="the kind of original that translates it")
     world: Literal["face", "city", "body"] | None = Field(None, description="procedural world to render")
     translation: Literal["game2camera", "game2label", "label2game"] | None = Field(
@@ -45,6 +48,10 @@ class TaskSettings(Section):
     )
     path: UserPath | None = Field(None, description="video file, folder of frames, or dataset root")
     path_target: UserPath | None = Field(None, description="viper, game2camera: the Cityscapes root")
+    direction: Literal["AtoB", "BtoA"] = Field("AtoB", description="pairs, domains: from side A or side B")
+    val_images: int | None = Field(
+        None, ge=1, description="pairs, domains: training pictures to choose by; none: a tenth, at most 300"
+    )
     height: int = Field(ge=32, le=2048)
     width: int = Field(ge=32, le=4096)
     fps: float | None = Field(None, gt=0, description="frame rate; none: the file's own, worlds: 30")
@@ -73,7 +80,13 @@ class TaskSettings(Section):
     @property
     def unpaired(self) -> bool:
         """Whether its original learns from two domains and never from a pair."""
-        return self.translation is not None and settings_class(self.teacher).unpaired
+        apart = self.translation is not None or self.source == "domains"
+        return apart and settings_class(self.teacher).unpaired
+
+    @property
+    def longest(self) -> int:
+        """The most frames that a training clip may have; pictures are clips of one."""
+        return 1 if self.source in IMAGES else self.clip_frames
 
     @model_validator(mode="before")
     @classmethod
@@ -97,6 +110,8 @@ class TaskSettings(Section):
             raise ValueError("canny must be [low, high] with low <= high")
         if self.path_target is not None and not self.unpaired:
             raise ValueError("source 'viper' with game2camera has no pairs: give it `teacher: recyclegan`")
+        if self.source == "domains" and not self.unpaired:
+            raise ValueError("source 'domains' has no pairs: give it `teacher: recyclegan`")
         for name in RANGES:
             span = getattr(self, name)
             if span is not None and not 0 <= span[0] < span[1]:

@@ -27,6 +27,8 @@ FOOTAGE = {
     ),
     "camvid": ("images/val/*", "labels/val/*", "val/*", "valannot/*"),
     "viper": ("*/img/*/*", "*/cls/*/*"),
+    "pairs": ("train/*", "val/*", "test/*"),
+    "domains": ("trainA/*", "trainB/*", "valA/*", "valB/*", "testA/*", "testB/*"),
 }
 TARGET = ("leftImg8bit_sequence/*/*/*", "images/*/*")  # below `path_target`
 BESIDE = ("landmarks", "labels", "poses")  # folders with a file a frame

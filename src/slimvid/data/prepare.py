@@ -10,7 +10,7 @@ from slimvid.data.clip import Clip
 from slimvid.data.manifest import SPLITS
 from slimvid.data.store import PreparedTask, TaskMeta, write_prepared
 from slimvid.errors import SlimvidError
-from slimvid.settings import TaskSettings
+from slimvid.settings import IMAGES, TaskSettings
 
 log = logging.getLogger("slimvid")
 
@@ -24,6 +24,8 @@ SOURCES = {
     "pose": "slimvid.data.pose",
     "camvid": "slimvid.data.camvid",
     "viper": "slimvid.data.viper",
+    "pairs": "slimvid.data.images",
+    "domains": "slimvid.data.images",
 }
 
 
@@ -79,6 +81,7 @@ def _say(store: PreparedTask) -> None:
 def describe(settings: TaskSettings) -> str:
     """What a reader of results is told about the data that made them."""
     way = f", {settings.translation}" if settings.translation else ""
+    way += f", {settings.direction}" if settings.source in IMAGES else ""
     if settings.source == "world":
         way += ", unpaired" if settings.unpaired else ""
         return f"procedural world: {settings.world}{way}, seed {settings.seed}"

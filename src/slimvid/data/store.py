@@ -68,6 +68,7 @@ class PreparedTask:
         self._mend = f"run `slimvid prepare {self.meta.task}` again"
         self._readers = {split: self._open_split(split) for split in self.splits}
         self._verified: set[tuple[str, int]] = set()
+        self._infos: dict[str, list[ClipInfo]] = {}
         self._cache = _Cache(cache_mb << 20)
 
     @cached_property
@@ -79,11 +80,10 @@ class PreparedTask:
 
     def clips(self, split: str) -> list[ClipInfo]:
         """The clips of a split, in the order in which they were written."""
-        if split not in self.splits:
-            opened = ", ".join(self.splits) if split in SPLITS else ", ".join(SPLITS)
-            why = "was not opened for reading" if split in SPLITS else "is no split"
-            raise SlimvidError(f"{self.root}: {split!r} {why}; there are {opened}")
-        return [info for _, info in self._manifest.clips[split].values()]
+        self._check_opened(split)
+        if split not in self._infos:  # once: there may be 48,000 pictures, and every step asks
+            self._infos[split] = [info for _, info in self._manifest.clips[split].values()]
+        return self._infos[split]
 
     def frame(self, split: str, clip: str, index: int) -> np.ndarray:
         """A true frame: uint8 [H, W, 3] RGB, read-only."""
@@ -169,6 +169,12 @@ class PreparedTask:
             chained = self._cache.put(key, np.concatenate([total[0], total[1][None]]))
         return chained[:2], chained[2]
 
+    def _check_opened(self, split: str) -> None:
+        if split not in self.splits:
+            opened = ", ".join(self.splits) if split in SPLITS else ", ".join(SPLITS)
+            why = "was not opened for reading" if split in SPLITS else "is no split"
+            raise SlimvidError(f"{self.root}: {split!r} {why}; there are {opened}")
+
     def _open_split(self, split: str) -> Any:
         import pyarrow as pa
 
@@ -189,10 +195,10 @@ class PreparedTask:
 
     def _row(self, split: str, clip: str, index: int) -> int:
         """The row of a frame in its split's file."""
-        infos = self.clips(split)
+        self._check_opened(split)
         found = self._manifest.clips[split].get(clip)
         if found is None:
-            known = ", ".join(info.name for info in infos[:4])
+            known = ", ".join(info.name for info in self.clips(split)[:4])
             raise SlimvidError(f"{self.root}: no clip {clip!r} in split {split!r}; it begins with {known}")
         first, info = found
         if not 0 <= index < info.length:

@@ -1,0 +1,174 @@
+"""Single pictures as clips of length 1: pairs side by side, and two domains."""
+
+from pathlib import Path
+
+import numpy as np
+import PIL.Image as Image
+import pytest
+from pydantic import ValidationError
+
+from slimvid.data.images import clips
+from slimvid.data.prepare import prepare
+from slimvid.data.store import PreparedTask
+from slimvid.errors import SlimvidError
+from slimvid.settings import TaskSettings
+
+
+def save(path: Path, *colours: tuple[int, int, int], size=(32, 32), suffix="") -> None:
+    """A picture whose sides, from left to right, have these colours."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sides = [np.full((*size, 3), colour, np.uint8) for colour in colours]
+    Image.fromarray(np.concatenate(sides, axis=1)).save(path)
+
+
+@pytest.fixture
+def pairs(tmp_path) -> Path:
+    """20 pairs to train on, 3 to test; A is red by its number, B blue."""
+    for split, count in (("train", 20), ("val", 3)):
+        for i in range(count):
+            save(tmp_path / split / f"{i}.png", (10 * i, 0, 0), (0, 0, 10 * i))
+    return tmp_path
+
+
+@pytest.fixture
+def domains(tmp_path) -> Path:
+    for split, counts in (("train", {"A": 3, "B": 5}), ("test", {"A": 4, "B": 2})):
+        for side, count in counts.items():
+            for i in range(count):
+                save(tmp_path / f"{split}{side}" / f"{i}.png", (10 * i, 100 * (side == "B"), 0))
+    return tmp_path
+
+
+def settings(path, source="pairs", **changes) -> TaskSettings:
+    own = {"teacher": "recyclegan"} if source == "domains" else {"teacher": "pix2pix"}
+    return TaskSettings(source=source, path=path, height=32, width=32, **own | changes)
+
+
+def test_a_pair_is_a_clip_of_one_frame(pairs, tmp_path):
+    prepare("t", settings(pairs, val_images=5), tmp_path / "store")
+    task = PreparedTask(tmp_path / "store")
+    counts = {split: len(task.clips(split)) for split in ("train", "val", "test")}
+    assert counts == {"train": 15, "val": 5, "test": 3}
+    assert {info.length for info in task.clips("train")} == {1} and task.meta.aligned == (
+        "train",
+        "val",
+        "test",
+    )
+    assert np.array_equal(np.unique(task.frame("test", "test_2", 0), axis=None), [0, 20])
+    assert (task.frame("test", "test_2", 0) == (0, 0, 20)).all()
+    assert (task.picture("test", "test_2", 0) == (20, 0, 0)).all()
+    held = {info.name for info in task.clips("val")}
+    assert held == {"train_0", "train_4", "train_8", "train_12", "train_16"}  # spread over all
+
+
+def test_the_other_direction_exchanges_the_sides(pairs):
+    (first, *_) = clips(settings(pairs, direction="BtoA"))["test"]
+    second = list(clips(settings(pairs, direction="BtoA"))["test"])[1]
+    assert (second.frames == (10, 0, 0)).all() and (second.image == (0, 0, 10)).all()
+    assert first.name == "test_0"
+
+
+def test_a_tenth_is_held_back_where_nobody_says_how_many(pairs):
+    found = clips(settings(pairs))
+    assert [len(list(found[split])) for split in ("train", "val", "test")] == [18, 2, 3]
+
+
+def test_folders_of_their_own_are_taken_as_they_are(pairs):
+    save(pairs / "test" / "x.png", (1, 2, 3), (4, 5, 6))
+    found = clips(settings(pairs))
+    assert [len(list(found[split])) for split in ("train", "val", "test")] == [20, 3, 1]
+
+
+def test_two_domains_are_used_up_in_training_and_conditions_are_tested_once(domains, tmp_path):
+    prepare("t", settings(domains, "domains", val_images=1), tmp_path / "store")
+    task = PreparedTask(tmp_path / "store")
+    assert task.meta.aligned == ()
+    reds = [task.frame("train", info.name, 0)[0, 0, 0] for info in task.clips("train")]
+    reds += [task.frame("val", info.name, 0)[0, 0, 0] for info in task.clips("val")]
+    assert sorted(reds) == [0, 10, 20, 30, 40]  # all five of B
+    tested = [task.picture("test", info.name, 0)[0, 0, 0] for info in task.clips("test")]
+    assert tested == [0, 10, 20, 30]
+    assert {task.frame("test", info.name, 0)[0, 0, 1] for info in task.clips("test")} == {100}
+
+
+def test_pictures_are_squeezed_by_pillow(tmp_path):
+    draw = np.random.default_rng(0).integers(0, 256, (48, 96, 3)).astype(np.uint8)
+    for split in ("train", "test"):
+        for name in "ab":
+            (tmp_path / split).mkdir(exist_ok=True)
+            Image.fromarray(draw).save(tmp_path / split / f"{name}.png")
+    found = next(clips(settings(tmp_path, val_images=1))["test"])
+    wanted = Image.fromarray(draw[:, 48:]).resize((32, 32), Image.Resampling.BICUBIC)
+    assert np.array_equal(found.frames[0], np.array(wanted))
+
+
+def test_twice_gives_the_same_bytes(pairs, tmp_path):
+    for name in ("a", "b"):
+        prepare("t", settings(pairs), tmp_path / name)
+    for file in ("manifest.parquet", "train.arrow", "val.arrow", "test.arrow"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda p: save(p / "train/1.png", (1, 1, 1), size=(32, 63)),
+            r"train/1\.png: is 63 pixels wide; a pair",
+        ),
+        (
+            lambda p: save(p / "train/3.png", (1, 1, 1), (2, 2, 2), size=(40, 32)),
+            r"train/3\.png: is 64x40, its frame or sequence 64x32",
+        ),
+        (lambda p: (p / "train/1.png").write_bytes(b"x"), r"train/1\.png: damaged or truncated"),
+        (lambda p: [f.unlink() for f in (p / "val").iterdir()], r"val: holds no png"),
+        (
+            lambda p: [f.rename(f.with_suffix(".txt")) for f in (p / "train").iterdir()],
+            r"train: holds no png",
+        ),
+    ],
+)
+def test_mistakes_in_pairs_are_named(pairs, tmp_path, spoil, message):
+    spoil(pairs)
+    with pytest.raises(SlimvidError, match=message):
+        prepare("t", settings(pairs), tmp_path / "store")
+    assert not (tmp_path / "store" / "manifest.parquet").exists()
+
+
+def test_a_missing_side_and_a_missing_folder_are_named(domains, pairs, tmp_path):
+    for file in (domains / "trainB").iterdir():
+        file.unlink()
+    (domains / "trainB").rmdir()
+    with pytest.raises(SlimvidError, match=r"trainB: missing; two domains are in the folders"):
+        prepare("t", settings(domains, "domains"), tmp_path / "store")
+    with pytest.raises(SlimvidError, match=r"pairs are in the folders train/ and test/"):
+        prepare("t", settings(pairs / "train"), tmp_path / "store")
+    with pytest.raises(SlimvidError, match="val_images: 20 of 20 training pictures leave none"):
+        prepare("t", settings(pairs, val_images=20), tmp_path / "store")
+
+
+def test_two_domains_need_an_original_that_learns_from_them(tmp_path):
+    with pytest.raises(ValidationError, match="source 'domains' has no pairs: give it `teacher: recyclegan`"):
+        settings(tmp_path, "domains", teacher="pix2pix")
+    with pytest.raises(ValidationError, match="`direction:` would not be read here"):
+        TaskSettings(source="video", path=tmp_path, height=32, width=32, direction="BtoA")
+
+
+def test_a_store_of_many_pictures_opens_quickly_and_finds_each_at_once(pairs, tmp_path):
+    """What one read costs does not grow with the number of pictures."""
+    prepare("t", settings(pairs), tmp_path / "store")
+    task = PreparedTask(tmp_path / "store")
+    assert task.clips("train") is task.clips("train")
+    task.frame("train", "train_1", 0)
+
+
+def test_many_pictures_are_prepared_one_by_one(pairs, monkeypatch):
+    """Nothing is read before it is asked for."""
+    from slimvid.data import images
+
+    read, own = [], images.read_picture
+    monkeypatch.setattr(images, "read_picture", lambda path: read.append(path) or own(path))
+    found = clips(settings(pairs))
+    assert read == []
+    next(found["train"])
+    assert len(read) == 1
