@@ -374,3 +374,25 @@ def test_an_unpaired_original_is_compressed_and_its_student_sees_the_teachers_pi
     curves = pq.read_table(tmp_path / "0" / "curves.parquet").to_pydict()
     first = [np.isfinite(curves[name]).tolist() for name in ("spatial_source", "align", "recon")]
     assert first == [[True] * 2 + [False] * 2, *[[False] * 2 + [True] * 2] * 2]
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+def test_the_papers_pix2pix_is_compressed(looks_task, pix2pix_settings, told, compressed, tmp_path, norm):
+    kept = pix2pix_settings.model_dump(exclude={"downs", "dropout"})
+    own = {"generator": "resnet", "blocks": 2, "norm": norm, "gan": "hinge"}
+    settings = type(pix2pix_settings).model_validate({**kept, **own})
+    train_original(told(looks_task, tmp_path / "t"), settings)
+    options = {"macs_share": 0.5, "least": 2, "start": "original", "train": {"iterations": 2}}
+    below = {"teacher": tmp_path / "t", "teacher_settings": settings}
+    compressed(MethodSettings(method="cat", options=options), looks_task, tmp_path / "0", **below)
+    made = document(tmp_path / "0")
+    assert made["spec"]["norm"] == ("batch" if norm == "batch" else "instance_affine")
+    curves = pq.read_table(tmp_path / "0" / "curves.parquet").to_pydict()
+    assert np.isfinite(curves["l1"]).all() and "recon" not in curves
+    assert np.isnan(curves["align"]).tolist() == [True] * 2 + [False] * 2
+
+
+def test_an_original_without_residual_blocks_is_refused(pix2pix_settings):
+    original, condition = spec_of(pix2pix_settings), ConditionSpec(kind="edges")
+    with pytest.raises(SlimvidError, match="a unet has none; say `generator: resnet`"):
+        student_spec(pix2pix_settings, condition, Options(), original)

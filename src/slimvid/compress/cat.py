@@ -45,7 +45,8 @@ def student_spec(
     """The teacher's spec: what pruning leaves of it is in the artifact alone.
 
     Raises:
-        SlimvidError: ``below`` is no original, or the loss has no gradient in batches of one.
+        SlimvidError: ``below`` is no original, or one without residual blocks; the loss has no gradient in
+            batches of one.
     """
     original = teacher_module(settings).generator_spec(settings, condition)
     if sha256_json(dict(below)) != sha256_json(original):
@@ -62,11 +63,21 @@ def student_spec(
 
 
 def teacher_spec(original: Mapping[str, Any]) -> dict[str, Any]:
-    """The original's spec with inception blocks and affine normalisations."""
+    """The original's spec with inception blocks and affine normalisations.
+
+    Raises:
+        SlimvidError: it has no residual blocks.
+    """
     if original["kind"] == "vid2vid":
         return inception_vid2vid_spec(original)
-    own = {key: original[key] for key in ("in_channels",) if key in original}
-    return inception_spec(original["stem"][0], blocks=len(original["inner"]), norm="instance_affine", **own)
+    if original["kind"] != "resnet":
+        raise SlimvidError(
+            f"method cat replaces residual blocks, and a {original['kind']} has none; say `generator: resnet` "
+            "in the original's settings"
+        )
+    norm = {"instance": "instance_affine"}.get(original.get("norm", "instance"), "batch")
+    own = {key: original[key] for key in ("in_channels", "out_channels") if key in original}
+    return inception_spec(original["stem"][0], blocks=len(original["inner"]), norm=norm, **own)
 
 
 def check_budget(

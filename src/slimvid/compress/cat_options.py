@@ -7,13 +7,13 @@ from pydantic import Field, model_validator
 from slimvid.originals import training_keys
 from slimvid.section import Section
 
-TEACHERS = ("vid2vid", "recyclegan")
+TEACHERS = ("vid2vid", "recyclegan", "pix2pix")
 PLANS = ("every_frame", "keyframes")
 SEARCHED = True
 # The method's own teacher has the original's channels, its student the teacher's discriminators.
 INHERITED = {
     *("width", "downs", "blocks", "past", "norm", "foreground", "first", "start", "going_on"),
-    *("disc_width", "disc_scales", "disc_layers", "temporal_scales"),
+    *("generator", "dropout", "disc_width", "disc_scales", "disc_layers", "disc_norm", "temporal_scales"),
 }
 TRAIN = training_keys() - INHERITED
 BUDGETS = ("macs_share", "macs_g", "latency_share", "latency_ms")
