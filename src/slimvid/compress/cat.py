@@ -72,7 +72,7 @@ def teacher_spec(original: Mapping[str, Any]) -> dict[str, Any]:
         return inception_vid2vid_spec(original)
     if original["kind"] != "resnet":
         raise SlimvidError(
-            f"method cat replaces residual blocks, and a {original['kind']} has none; say `generator: resnet` "
+            f"cat replaces residual blocks, and a {original['kind']} has none; say `generator: resnet` "
             "in the original's settings"
         )
     norm = {"instance": "instance_affine"}.get(original.get("norm", "instance"), "batch")
