@@ -172,3 +172,74 @@ def test_many_pictures_are_prepared_one_by_one(pairs, monkeypatch):
     assert read == []
     next(found["train"])
     assert len(read) == 1
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A pix2pix original of tiny pictures and its student through every step that the workflow calls."""
+    import yaml
+    from typer.testing import CliRunner
+
+    from slimvid.cli import app
+
+    root = tmp_path_factory.mktemp("pictures")
+    draw = np.random.default_rng(0)
+    for split, count in (("train", 40), ("test", 28)):
+        (root / "ab" / split).mkdir(parents=True)
+        for i in range(count):
+            coarse = draw.integers(0, 256, (4, 4, 3)).astype(np.uint8)
+            photo = np.array(Image.fromarray(coarse).resize((32, 32), Image.Resampling.BICUBIC))
+            both = np.concatenate([np.repeat(photo.max(2, keepdims=True), 3, 2), photo], axis=1)
+            Image.fromarray(both).save(root / "ab" / split / f"{i}.png")
+    own = {"width": 8, "disc_width": 4, "disc_layers": 2, "iterations": 4, "precision": "fp32"}
+    document = {
+        "profile": "pictures",
+        "device": "cpu",
+        "tasks": {"photos": {"source": "pairs", "path": str(root / "ab"), "height": 32, "width": 32}},
+        "teachers": {"pix2pix": {**own, "generator": "resnet", "blocks": 1, "norm": "instance"}},
+        "methods": {"uniform": {"method": "uniform", "options": {"width": 0.5, "train": {"iterations": 3}}}},
+        "measure": {"dimensions": 12, "bootstrap": 5, "latency_frames": 8, "latency_warmup": 1},
+        "table1": {"tasks": ["photos"], "methods": ["original", "uniform"]},
+    }
+    document["tasks"]["photos"]["teacher"] = "pix2pix"
+    (root / "pictures.yaml").write_text(yaml.safe_dump(document))
+    steps = ["prepare photos", "train-evaluator photos", "measure-real photos", "train-teacher photos 0"]
+    steps.append("compress photos uniform 0")
+    for row in ("original", "uniform"):
+        steps += [f"{step} photos {row} 0" for step in ("translate", "measure", "measure-latency")]
+    steps += ["strip photos", "table"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        for step in steps:
+            done = CliRunner().invoke(app, [*step.split(), "--config", "pictures.yaml"])
+            assert done.exit_code == 0, (step, done.output, done.exception)
+    return root
+
+
+def test_pictures_go_through_every_step(finished):
+    import json
+
+    quality = json.loads((finished / "results/measures/photos/uniform/0/quality.json").read_text())
+    values, protocol = quality["values"], quality["protocol"]
+    assert values["frame_distance_lite0"] > 0 and values["perceptual_st_lpips"] > 0 and values["psnr"] > 0
+    time_only = ("video_distance_lite0", "temporal_perceptual_st_lpips", "warp_error", "flicker")
+    assert [values[name] for name in time_only] == [None] * 4  # pictures have no time
+    assert "left_out" not in protocol and (protocol["clips"], protocol["frames"]) == (28, 28)
+    latency = json.loads((finished / "results/measures/photos/uniform/0/latency.json").read_text())
+    assert latency["protocol"]["network_frames"] == 8 and latency["values"]["speedup"] > 0
+    table = (finished / "results/table1.csv").read_text().splitlines()
+    assert len(table) == 3 and "video_distance_lite0" not in (finished / "results/table1.md").read_text()
+
+
+def test_a_strip_of_pictures_shows_several(finished):
+    from slimvid.report.strips import gather
+
+    archives = [
+        (row, finished / f"results/frames/photos/{row}/0/frames.arrow") for row in ("original", "uniform")
+    ]
+    strip = gather(finished / "data/prepared/photos", archives)
+    assert strip.title == "photos: held-out pictures" and strip.indices == [0, 3, 7, 10, 14, 17, 21, 24]
+    shown = dict(strip.rows)
+    assert list(shown) == ["condition", "original", "uniform", "truth"]
+    assert len({picture.tobytes() for picture in shown["truth"]}) == 8
+    assert (finished / "results/strips/photos.png").is_file()

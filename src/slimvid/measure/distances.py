@@ -48,7 +48,7 @@ DISTANCES = {
 
 
 def sample_places(task: PreparedTask, split: str, *, limit: int = MAX_FRAMES) -> dict[str, list[Place]]:
-    """Where the samples of both distances lie in a split's clips.
+    """Where the samples of the distances lie in a split's clips; of single pictures, those of frames alone.
 
     Raises:
         SlimvidError: the split has no clip.
@@ -67,6 +67,7 @@ def sample_places(task: PreparedTask, split: str, *, limit: int = MAX_FRAMES) ->
             for cell in range(rows * columns)
         ]
         for name, distance in DISTANCES.items()
+        if distance.span == 1 or max(lengths) > 1  # single pictures have no time
     }
 
 

@@ -44,7 +44,7 @@ def measure_latency(
     threads: int = 1,
     below: Sequence[Path] = (),
 ) -> None:
-    """Time a translator beside its original on the first test clip, in fp32, and write ``latency.json``.
+    """Time a translator beside its original on the first test frames, in fp32, and write ``latency.json``.
 
     Args:
         artifact, original: their folders; the same one for the original's own row, whose speed-up is 1.
@@ -56,10 +56,10 @@ def measure_latency(
     if original != artifact:
         timed.append(load(original, device=device, threads=threads))
     data = PreparedTask(prepared, splits=("test",))
-    clip = data.clips("test")[0]
-    count = min(settings.latency_frames, clip.length)
-    conditions = [data.condition("test", clip.name, i) for i in range(count)]
-    first = [data.frame("test", clip.name, i) for i in range(translator.given)]
+    places = timed_places(data, settings.latency_frames)
+    count = len(places)
+    conditions = [data.condition("test", *place) for place in places]
+    first = [data.frame("test", *place) for place in places[: translator.given]]
     network = network_times(translator, conditions, warmup=settings.latency_warmup, first_frames=first)
     rounds = max(ROUNDS, -(-settings.latency_frames // count))
     streams = end_to_end(timed, conditions, first_frames=first, rounds=rounds)
@@ -94,6 +94,14 @@ def measure_latency(
             },
         },
     )
+
+
+def timed_places(data: PreparedTask, most: int) -> list[tuple[str, int]]:
+    """(clip, frame) of what is timed: the first test clip's first frames, or the first of single pictures."""
+    infos = data.clips("test")
+    if all(info.length == 1 for info in infos):
+        return [(info.name, 0) for info in infos[:most]]
+    return [(infos[0].name, i) for i in range(min(most, infos[0].length))]
 
 
 def network_times(

@@ -362,7 +362,8 @@ def _protocol(
         "device": "cpu",
         "precision": "fp32",
     }
-    if left_out := [name for name in DISTANCES if name not in seen.features]:
+    places = distances.sample_places(task, "test")
+    if left_out := [name for name in places if name not in seen.features]:
         protocol["left_out"] = left_out  # too few samples
     if seen.label_confusions:
         in_pipeline = "in-pipeline segmenter" if judge.fcn is None else "FCN-8s"

@@ -87,7 +87,7 @@ class Point:
     translator: Translator
     full: int = 0
     drawn: int = 0
-    features: dict[str, list[np.ndarray]] = field(default_factory=lambda: {name: [] for name in METRICS})
+    features: dict[str, list[np.ndarray]] = field(default_factory=dict)
     similar: list[dict[str, float]] = field(default_factory=list)
 
     def stream(self, trial: Trial) -> Iterator[np.ndarray]:
@@ -234,7 +234,7 @@ def _draw(trial: Trial, info: ClipInfo, point: Point, truth: np.ndarray) -> np.n
 
 def _judge(trial: Trial, number: int, point: Point, frames: np.ndarray, truth: np.ndarray) -> None:
     for name, value in _features(trial, number, frames).items():
-        point.features[name].append(value)
+        point.features.setdefault(name, []).append(value)
     if trial.split in trial.task.meta.aligned:  # else the stored frames are no truth of these conditions
         point.similar.append(likeness(frames[trial.skip :], truth[trial.skip :]))
 
@@ -258,11 +258,13 @@ def quality(trial: Trial, point: Point) -> dict[str, float | None]:
     """The quality of a point that has walked all clips.
 
     The distances, PSNR and SSIM are taken as those of ``quality.json`` are, ``video_distance_lite0_sd`` is
-    its half-sample spread. PSNR and SSIM are None where the task has no true frame for a condition.
+    its half-sample spread; both are None of single pictures. PSNR and SSIM are None where the task has no
+    true frame for a condition.
     """
-    true = {name: [trial.real[n][name] for n in range(len(trial.lengths))] for name in METRICS}
-    real = {name: np.concatenate(true[name])[trial.keep[name]] for name in METRICS}
-    drawn = {name: np.concatenate(point.features[name])[trial.keep[name]] for name in METRICS}
+    names = list(trial.places)
+    true = {name: [trial.real[n][name] for n in range(len(trial.lengths))] for name in names}
+    real = {name: np.concatenate(true[name])[trial.keep[name]] for name in names}
+    drawn = {name: np.concatenate(point.features[name])[trial.keep[name]] for name in names}
     weights = [length - trial.skip for length in trial.lengths]
     similar = {
         name: float(np.average([clip[name] for clip in point.similar], weights=weights))
@@ -271,8 +273,9 @@ def quality(trial: Trial, point: Point) -> dict[str, float | None]:
         for name in ("psnr", "ssim")
     }
     return {
-        **{name: distance_per_dimension(real[name], drawn[name]) for name in METRICS},
-        SPREAD: half_sample_sd(real[VIDEO], drawn[VIDEO]),
+        **dict.fromkeys(METRICS),
+        **{name: distance_per_dimension(real[name], drawn[name]) for name in names},
+        SPREAD: half_sample_sd(real[VIDEO], drawn[VIDEO]) if VIDEO in names else None,
         **similar,
     }
 

@@ -36,8 +36,9 @@ Marks = Mapping[str, Mapping[str, Path]]
 class Strip:
     """What a strip shows: frames ``indices`` of ``clip``, one list of uint8 [H, W, 3] pictures per row.
 
-    ``keys`` maps a row's label to the frames, among all of the clip, that its whole network drew; ``legend``
-    says what the others of such a row are.
+    Of a task of single pictures there is no clip (""), and ``indices`` number the pictures. ``keys`` maps a
+    row's label to the frames, among all of the clip, that its whole network drew; ``legend`` says what the
+    others of such a row are.
     """
 
     title: str
@@ -80,16 +81,22 @@ def gather(
 ) -> Strip:
     """Choose the clip and frames (see :func:`choose`) and read them for every row."""
     task = PreparedTask(prepared, splits=("test",))
-    clip, indices = choose(task)
-    pictures = [("condition", [task.picture("test", clip, i) for i in indices])]
+    if single_pictures(task):
+        clip, indices = "", spread(len(task.clips("test")))
+        places = [(task.clips("test")[i].name, 0) for i in indices]
+        marks = None
+    else:
+        clip, indices = choose(task)
+        places = [(clip, i) for i in indices]
+    pictures = [("condition", [task.picture("test", *place) for place in places])]
     for label, path in rows:
-        archive = open_archive(path, clip, indices)
-        pictures.append((label, [archive.frame(clip, i) for i in indices]))
-    pictures.append((truth_label(task), [task.frame("test", clip, i) for i in indices]))
+        archive = open_archive(path, places)
+        pictures.append((label, [archive.frame(*place) for place in places]))
+    pictures.append((truth_label(task), [task.frame("test", *place) for place in places]))
     marks = marks or {}
     files = {label: path for of_kind in marks.values() for label, path in of_kind.items()}
     return Strip(
-        title=f"{task.meta.task}: held-out clip {clip}",
+        title=f"{task.meta.task}: held-out clip {clip}" if clip else f"{task.meta.task}: held-out pictures",
         source=task.meta.source,
         clip=clip,
         indices=indices,
@@ -97,6 +104,17 @@ def gather(
         keys={label: _keys(path, clip) for label, path in files.items()},
         legend=_legend(marks),
     )
+
+
+def single_pictures(task: PreparedTask) -> bool:
+    """Whether every test clip is one picture."""
+    return all(info.length == 1 for info in task.clips("test"))
+
+
+def spread(count: int, *, pictures: int = FRAMES) -> list[int]:
+    """Numbers of at most ``pictures`` of ``count`` pictures, evenly spread, the first among them."""
+    shown = min(count, pictures)
+    return [i * count // shown for i in range(shown)]
 
 
 def truth_label(task: PreparedTask) -> str:
@@ -146,8 +164,8 @@ def _motion(task: PreparedTask, clip: str, indices: list[int]) -> float:
     return float(np.median(differences)) if differences else 0.0
 
 
-def open_archive(path: Path, clip: str, indices: Sequence[int]) -> FrameArchive:
-    """Open an archive of generated frames and see that it holds these frames of a clip.
+def open_archive(path: Path, places: Sequence[tuple[str, int]]) -> FrameArchive:
+    """Open an archive of generated frames and see that it holds these, (clip, frame) each.
 
     Raises:
         SlimvidError: the archive is missing, or lacks one of them; names it and the mend.
@@ -155,10 +173,13 @@ def open_archive(path: Path, clip: str, indices: Sequence[int]) -> FrameArchive:
     if not path.is_file():
         raise SlimvidError(f"{path}: missing; run `snakemake {path}` first")
     archive = FrameArchive(path)
-    held = set(archive.indices(clip)) if clip in archive.clips() else set()
-    lost = [i for i in indices if i not in held]
-    if lost:
-        raise SlimvidError(f"{path}: lacks frame {lost[0]} of clip {clip}; translate (and interpolate) again")
+    known = set(archive.clips())
+    held = {clip: set(archive.indices(clip)) for clip in {clip for clip, _ in places} & known}
+    for clip, index in places:
+        if index not in held.get(clip, ()):
+            raise SlimvidError(
+                f"{path}: lacks frame {index} of clip {clip}; translate (and interpolate) again"
+            )
     return archive
 
 
@@ -186,7 +207,13 @@ def draw(strip: Strip) -> "Image.Image":
     pen = ImageDraw.Draw(canvas)
     pen.text((PAD, PAD), strip.title, fill=INK, font=font(NORMAL))
     pen.text((PAD, PAD + NORMAL + MARK), strip.source, fill=MUTED, font=font(SMALL))
-    pen.text((left - PAD, top - SMALL), "frame", fill=MUTED, font=font(SMALL), anchor="rm")
+    pen.text(
+        (left - PAD, top - SMALL),
+        "frame" if strip.clip else "picture",
+        fill=MUTED,
+        font=font(SMALL),
+        anchor="rm",
+    )
     for k, index in enumerate(strip.indices):
         middle = left + pitch_x * k + width // 2
         pen.text((middle, top - SMALL), f"{index}", fill=MUTED, font=font(SMALL), anchor="mm")

@@ -38,7 +38,7 @@ def write_comparison_video(prepared: Path, rows: strips.Rows, out: Path, *, clip
 
 def _side_by_side(task: PreparedTask, rows: strips.Rows, clip: ClipInfo) -> Iterator[np.ndarray]:
     """Frames of the whole picture, uint8 [H, W, 3] with even sides."""
-    archives = [strips.open_archive(path, clip.name, range(clip.length)) for _, path in rows]
+    archives = [strips.open_archive(path, [(clip.name, i) for i in range(clip.length)]) for _, path in rows]
     width, height = strips.cell_size((task.meta.height, task.meta.width))
     labels = ["condition", *(label for label, _ in rows), strips.truth_label(task)]
     bar = _bar(labels, width)
