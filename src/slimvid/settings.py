@@ -20,7 +20,8 @@ TASK_READS: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("source", "cityscapes", ("path", *RANGES, "stride", "foreground", "instances")),
     ("source", "face", ("path", *RANGES, "stride", "canny", "distance_maps")),
     ("source", "pose", ("path", *RANGES, "stride")),
-    ("source", "camvid", ("path", *RANGES, "stride", "foreground")),
+    ("source", "camvid", ("path", *RANGES, "stride", "foreground", "stills")),
+    ("stills", True, ("val_images",)),
     ("source", "viper", ("path", *RANGES, "stride", "translation")),
     ("source", "pairs", ("path", "direction", "val_images")),
     ("source", "domains", ("path", "direction", "val_images")),
@@ -50,8 +51,9 @@ class TaskSettings(Section):
     path_target: UserPath | None = Field(None, description="viper, game2camera: the Cityscapes root")
     direction: Literal["AtoB", "BtoA"] = Field("AtoB", description="pairs, domains: from side A or side B")
     val_images: int | None = Field(
-        None, ge=1, description="pairs, domains: training pictures to choose by; none: a tenth, at most 300"
+        None, ge=1, description="single pictures: how many of them to choose by; none: a tenth, at most 300"
     )
+    stills: bool = Field(False, description="camvid: its single pictures train, each a clip of one frame")
     height: int = Field(ge=32, le=2048)
     width: int = Field(ge=32, le=4096)
     fps: float | None = Field(None, gt=0, description="frame rate; none: the file's own, worlds: 30")
@@ -86,7 +88,7 @@ class TaskSettings(Section):
     @property
     def longest(self) -> int:
         """The most frames that a training clip may have; pictures are clips of one."""
-        return 1 if self.source in IMAGES else self.clip_frames
+        return 1 if self.source in IMAGES or self.stills else self.clip_frames
 
     @model_validator(mode="before")
     @classmethod
@@ -114,6 +116,8 @@ class TaskSettings(Section):
             raise ValueError("source 'domains' has no pairs: give it `teacher: recyclegan`")
         for name in RANGES:
             span = getattr(self, name)
+            if span is not None and self.stills:
+                raise ValueError(f"`{name}:` divides a video; with `stills: true` leave it out")
             if span is not None and not 0 <= span[0] < span[1]:
                 raise ValueError(f"{name} must be [first, past-the-last] with first < past-the-last")
         self._nothing_unread()

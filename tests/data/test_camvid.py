@@ -112,3 +112,36 @@ def test_real_camvid(real_data):
     sky = clip.labels[0] == 0
     assert np.argwhere(road)[:, 0].mean() > np.argwhere(sky)[:, 0].mean() + 30
     assert clip.flow_valid[1:].mean() > 0.5
+
+
+def stills_root(root: Path) -> Path:
+    """Ten stills to train on beside the video."""
+    camvid_root(root)
+    for t in range(10):
+        write_picture(root / "images/train" / f"0001TP_{6690 + 30 * t:06d}.jpg", FRAMES[t % len(FRAMES)])
+        write_picture(
+            root / "labels/train" / f"0001TP_{6690 + 30 * t:06d}.png", np.full((48, 64), 3, np.uint8)
+        )
+    return root
+
+
+def test_stills_are_clips_of_one_frame(tmp_path):
+    task = settings(stills_root(tmp_path), stills=True, val_images=3, teacher="pix2pix")
+    found = every_split(camvid, task)
+    assert [len(found[split]) for split in ("train", "val", "test")] == [7, 3, 8]
+    assert {len(clip) for split in found for clip in found[split]} == {1}
+    names = [clip.name for split in found for clip in found[split]]
+    assert len(set(names)) == len(names) and names[0] == "train_0001TP_006720"
+    assert all(clip.flow is None and clip.labels is not None for clip in found["test"])
+    assert task.longest == 1
+
+
+def test_stills_take_no_ranges_and_need_their_split(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"`train_frames:` divides a video; with `stills: true` leave it out"
+    ):
+        settings(tmp_path, stills=True, train_frames=(0, 3))
+    with pytest.raises(SlimvidError, match=r"holds no images/train \(or train\); give CamVid's folder"):
+        camvid.clips(settings(camvid_root(tmp_path), stills=True))
+    with pytest.raises(ValueError, match="`val_images:` would not be read here"):
+        settings(tmp_path, val_images=3)

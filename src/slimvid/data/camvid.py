@@ -3,9 +3,12 @@
 Layouts under ``path``: images/val + labels/val, or val + valannot as the SegNet tutorial has them. Only
 ``val`` is a video (101 consecutive frames of sequence 0016E5 at 15 frames per second); ``train`` is stills
 about a second apart, which cannot train a video translator. Ranges of ``val`` train, choose and test.
+
+With ``stills: true`` the pictures of ``train`` train and choose, those of ``test`` (or ``val``) test, each a
+clip of one frame: the task of an image original.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +18,9 @@ from slimvid.data.clip import Clip
 from slimvid.data.condition import VOID, ConditionSpec
 from slimvid.data.crop import Crop
 from slimvid.data.footage import Shot, lazy_clips, rate, split_shots
-from slimvid.data.layout import Item, SteadyPictures, items_of
+from slimvid.data.images import FPS as STILL_FPS
+from slimvid.data.images import hold_back
+from slimvid.data.layout import Item, SteadyPictures, clean, items_of
 from slimvid.data.pictures import PICTURES, read_ids
 from slimvid.data.sequence import check_numbering, list_files, partners
 from slimvid.errors import SlimvidError
@@ -39,7 +44,7 @@ CLASSES: tuple[tuple[str, tuple[int, int, int]], ...] = (
     *(("car", (64, 0, 128)), ("pedestrian", (64, 64, 0)), ("bicyclist", (0, 128, 192))),
 )
 NAMES = tuple(name for name, _ in CLASSES)
-_LAYOUTS = (("images/val", "labels/val"), ("val", "valannot"))
+_LAYOUTS = (("images/{}", "labels/{}"), ("{}", "{}annot"))  # of a split
 
 
 def condition_spec(settings: TaskSettings) -> ConditionSpec:
@@ -67,18 +72,45 @@ def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:
         SlimvidError: a frame without label map, a hole in the numbering; a file that is damaged, of another
             size than its frame or sequence, or with an id above 11.
     """
-    root = Path(settings.path)
-    found = next(((a, b) for a, b in _LAYOUTS if (root / a).is_dir()), None)
-    if found is None:
-        raise SlimvidError(f"{root}: holds no images/val (or val); give CamVid's folder as the task's `path`")
-    images = list_files(root / found[0], PICTURES)
-    check_numbering(images)
-    labels = partners(images, root / found[1], "label map")
-    frames = items_of([{"image": i, "labels": m} for i, m in zip(images, labels, strict=True)])
-    shot = Shot(name=images[0].stem.split("_")[0], fps=rate(settings, FPS), frames=frames)
-    pieces = split_shots([shot], settings)
     load = partial(_frame_maps, settings, SteadyPictures())
+    if settings.stills:
+        train, val = hold_back(_items(settings, "train"), settings.val_images)
+        test = _items(settings, "test" if _folders(settings, "test") else "val")
+        splits = {"train": train, "val": val, "test": test}
+        return {split: _stills(split, items, load) for split, items in splits.items()}
+    frames = _items(settings, "val", video=True)
+    name = frames[0].files["image"].stem.split("_")[0]
+    shot = Shot(name=name, fps=rate(settings, FPS), frames=frames)
+    pieces = split_shots([shot], settings)
     return {split: lazy_clips(found, load) for split, found in pieces.items()}
+
+
+def _folders(settings: TaskSettings, split: str) -> tuple[Path, Path] | None:
+    """Where the pictures and the label maps of a split are; None where there is no such split."""
+    root = Path(settings.path)
+    found = ((root / a.format(split), root / b.format(split)) for a, b in _LAYOUTS)
+    return next((pair for pair in found if pair[0].is_dir()), None)
+
+
+def _items(settings: TaskSettings, split: str, *, video: bool = False) -> list[Item]:
+    """The pictures of a split with their label maps, in the order of their names; a video has no holes."""
+    folders = _folders(settings, split)
+    if folders is None:
+        raise SlimvidError(
+            f"{settings.path}: holds no images/{split} (or {split}); give CamVid's folder as the task's "
+            "`path`"
+        )
+    images = list_files(folders[0], PICTURES)
+    if video:
+        check_numbering(images)
+    labels = partners(images, folders[1], "label map")
+    return items_of([{"image": i, "labels": m} for i, m in zip(images, labels, strict=True)])
+
+
+def _stills(split: str, items: list[Item], load: Callable[[Item], dict[str, np.ndarray]]) -> Iterator[Clip]:
+    for item in items:
+        maps = {name: value[None] for name, value in load(item).items()}
+        yield Clip(name=clean(f"{split}_{item.files['image'].stem}"), fps=STILL_FPS, **maps)
 
 
 def _frame_maps(settings: TaskSettings, pictures: SteadyPictures, item: Item) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ needs (Pillow's; before its version 7 the releases shrank by the nearest neighbo
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from slimvid.data.sequence import list_files
 from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
 
+T = TypeVar("T")
 FPS = 1.0  # a picture has no rate, and a clip of one frame never asks for it
 VAL_SHARE, VAL_MOST = 0.1, 300  # of the training pictures, where the task does not say
 
@@ -60,7 +61,7 @@ def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:
     root = Path(settings.path)
     found = _pairs(root) if settings.source == "pairs" else _domains(root, settings)
     if "val" not in found:
-        found["train"], found["val"] = _hold_back(found["train"], settings.val_images)
+        found["train"], found["val"] = hold_back(found["train"], settings.val_images)
     reader = Reader(settings)
     read = reader.pair if settings.source == "pairs" else reader.two
     return {split: _clips(found[split], read) for split in ("train", "val", "test")}
@@ -112,8 +113,12 @@ def _spread(size: int, count: int) -> list[int]:
     return [i % size for i in range(count)]
 
 
-def _hold_back(train: list[Picture], wanted: int | None) -> tuple[list[Picture], list[Picture]]:
-    """What trains, and what is chosen by."""
+def hold_back(train: Sequence[T], wanted: int | None) -> tuple[list[T], list[T]]:
+    """What trains, and what is chosen by: ``wanted`` pictures, evenly spread; None: a tenth, at most 300.
+
+    Raises:
+        SlimvidError: nothing would be left to train on.
+    """
     count = min(VAL_MOST, int(VAL_SHARE * len(train))) if wanted is None else wanted
     if count >= len(train):
         raise SlimvidError(

@@ -25,7 +25,10 @@ FOOTAGE = {
         *("images/*/*", "poses-openpose/*/*", "pose_maps-densepose/*/*"),
         *("*_img/*/*", "*_openpose/*/*", "*_densepose/*/*"),
     ),
-    "camvid": ("images/val/*", "labels/val/*", "val/*", "valannot/*"),
+    "camvid": (
+        *("images/*/*", "labels/*/*", "train/*", "trainannot/*", "val/*", "valannot/*", "test/*"),
+        "testannot/*",
+    ),
     "viper": ("*/img/*/*", "*/cls/*/*"),
     "pairs": ("train/*", "val/*", "test/*"),
     "domains": ("trainA/*", "trainB/*", "valA/*", "valB/*", "testA/*", "testB/*"),
