@@ -15,7 +15,7 @@ RANGES = ("train_frames", "val_frames", "test_frames")
 # Which keys of a task are read where a key has a value (None: any): others are refused. Keys of no row are
 # read by every task.
 TASK_READS: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
-    ("source", "world", ("world", "seed", "train_clips", "val_clips", "test_clips")),
+    ("source", "world", ("world", "seed", "train_clips", "val_clips", "test_clips", "stills")),
     ("source", "video", ("path", *RANGES, "stride", "canny", "landmarks", "labels", "poses")),
     ("source", "cityscapes", ("path", *RANGES, "stride", "foreground", "instances")),
     ("source", "face", ("path", *RANGES, "stride", "canny", "distance_maps")),
@@ -53,7 +53,9 @@ class TaskSettings(Section):
     val_images: int | None = Field(
         None, ge=1, description="single pictures: how many of them to choose by; none: a tenth, at most 300"
     )
-    stills: bool = Field(False, description="camvid: its single pictures train, each a clip of one frame")
+    stills: bool = Field(
+        False, description="world, camvid: single pictures instead of videos, each a clip of one frame"
+    )
     height: int = Field(ge=32, le=2048)
     width: int = Field(ge=32, le=4096)
     fps: float | None = Field(None, gt=0, description="frame rate; none: the file's own, worlds: 30")
@@ -93,7 +95,8 @@ class TaskSettings(Section):
     @model_validator(mode="before")
     @classmethod
     def _worlds_have_a_rate(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("source") == "world" and values.get("fps") is None:
+        world = isinstance(values, dict) and values.get("source") == "world" and not values.get("stills")
+        if world and values.get("fps") is None:
             return {**values, "fps": 30.0}
         return values
 
@@ -120,8 +123,19 @@ class TaskSettings(Section):
                 raise ValueError(f"`{name}:` divides a video; with `stills: true` leave it out")
             if span is not None and not 0 <= span[0] < span[1]:
                 raise ValueError(f"{name} must be [first, past-the-last] with first < past-the-last")
+        self._nothing_of_time()
         self._nothing_unread()
         return self
+
+    def _nothing_of_time(self) -> None:
+        """Single pictures have neither length nor rate."""
+        for name in ("clip_frames", "fps", "stride") if self.longest == 1 else ():
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"`{name}:` is of videos, and this task has single pictures; leave it out")
+        if self.source == "world" and self.val_images is not None:
+            raise ValueError(
+                "`val_images:` holds back files; of a world's pictures `val_clips:` are chosen by"
+            )
 
     def _nothing_unread(self) -> None:
         """Every key that was changed is read by a task like this one."""

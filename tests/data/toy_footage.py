@@ -68,9 +68,9 @@ def openpose_document(people: np.ndarray) -> dict:
 
 
 def task_settings(source: str, path: Path, **over) -> TaskSettings:
-    """A task of 32 x 32 frames in clips of 8."""
-    size = {"height": 32, "width": 32}
-    return TaskSettings(**{"source": source, "path": path, "clip_frames": 8, **size, **over})
+    """A task of 32 x 32 frames in clips of 8, or of stills."""
+    size = {"height": 32, "width": 32, **({} if over.get("stills") else {"clip_frames": 8})}
+    return TaskSettings(**{"source": source, "path": path, **size, **over})
 
 
 def every_split(module, task: TaskSettings) -> dict[str, list]:

@@ -82,6 +82,7 @@ def describe(settings: TaskSettings) -> str:
     """What a reader of results is told about the data that made them."""
     way = f", {settings.translation}" if settings.translation else ""
     way += f", {settings.direction}" if settings.source in IMAGES else ""
+    way += ", single pictures" if settings.stills else ""
     if settings.source == "world":
         way += ", unpaired" if settings.unpaired else ""
         return f"procedural world: {settings.world}{way}, seed {settings.seed}"

@@ -15,6 +15,8 @@ defined per second: at 30 frames a second things move half as far from frame to 
 A task whose original learns without pairs (``settings.unpaired``) trains on two streets a clip: conditions
 show one and frames another, so that no scene is ever seen in both looks. Its other clips keep the truth of
 every condition, because a world can draw one street in both looks, and measures need it.
+
+With ``stills`` a clip is one picture, some moment of a scene of its own (`slimvid.data.worlds.take`).
 """
 
 from collections.abc import Iterator
@@ -30,6 +32,7 @@ from slimvid.errors import SlimvidError
 _WORLDS = ("face", "city", "body")
 _STREAMS = ("train", "test", "val", "train conditions")  # of random numbers; the last one's of unpaired tasks
 FIRST = {"train": 0, "val": 147, "test": 180}  # where a split starts to deal the 216 sets of families
+OWN = {"train": 147, "val": 33, "test": 36}  # how many of them are a split's own
 
 
 def _module(world: str | None):
@@ -63,7 +66,8 @@ def clips(settings) -> dict[str, Iterator[Clip]]:
 
     Args:
         settings: `slimvid.config.TaskSettings` with world, height and width (the worlds are made for
-            64..512 px, which need not be equal), fps, clip_frames, train_clips, val_clips, test_clips, seed.
+            64..512 px, which need not be equal), fps, clip_frames (or stills), train_clips, val_clips,
+            test_clips, seed.
 
     Raises:
         SlimvidError: unknown world.
@@ -75,11 +79,15 @@ def clips(settings) -> dict[str, Iterator[Clip]]:
         key = (_WORLDS.index(settings.world), _STREAMS.index(stream), number)
         return np.random.default_rng(np.random.SeedSequence(settings.seed, spawn_key=key))
 
+    def dealt(name: str, number: int) -> int:
+        """Pictures are many: those of a split stay among its own sets of families, round and round."""
+        return FIRST[name] + (number % OWN[name] if settings.stills else number)
+
     def split(name: str) -> Iterator[Clip]:
         for number in range(counts[name]):
             apart = name == "train" and settings.unpaired  # two streets a clip
-            own = {"conditions": random("train conditions", number)} if apart else {}
-            title, dealt = f"{settings.world}_{name}_{number:04d}", number + FIRST[name]
-            yield module.render(random(name, number), settings=settings, name=title, number=dealt, **own)
+            own: dict[str, Any] = {"conditions": random("train conditions", number)} if apart else {}
+            own |= {"name": f"{settings.world}_{name}_{number:04d}", "number": dealt(name, number)}
+            yield module.render(random(name, number), settings=settings, **own)
 
     return {name: split(name) for name in counts}

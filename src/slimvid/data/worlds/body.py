@@ -27,6 +27,7 @@ from slimvid.data.worlds.body_shape import PARTS, columns, profile, tube
 from slimvid.data.worlds.canvas import Atlas, Facets, Renderer, triangle_matrices
 from slimvid.data.worlds.mesh import grid, lambert, shaded, solid
 from slimvid.data.worlds.motion import wander
+from slimvid.data.worlds.take import Take
 from slimvid.data.worlds.texture import blurred
 
 # Parts that lie over others where tubes meet (clothes over hips, a cap over the head): painted as if nearer.
@@ -207,19 +208,16 @@ def _along(rings: np.ndarray) -> np.ndarray:
 
 def render(rng: np.random.Generator, *, settings, name: str, number: int) -> Clip:
     """One dance of one person; see `slimvid.data.worlds.clips`."""
-    frames, fps = settings.clip_frames, settings.fps
+    take = Take.of(settings, rng)
     rng, paint = rng.spawn(2)  # person and dance are the same at every size, textures are not
     dancer = _Dancer(
         rng, paint, number=number, height=settings.height, width=settings.width, seed=settings.seed
     )
-    moves = dance(rng, frames, fps)
-    glow = 1 + wander(rng, np.arange(frames) / fps, 0.02, 0.3)
-    out = {k: [] for k in ("frames", "keypoints", "densepose", "flow", "flow_valid")}
-    for k in range(frames):
+    moves = dance(rng, take.frames, take.fps)
+    glow = 1 + wander(rng, take.times, 0.02, 0.3)
+    shots = []
+    for k in take.shown:
         view, flow, valid, points = dancer.draw({key: v[k] for key, v in moves.items()}, glow[k])
-        out["frames"].append(view.colour)
-        out["keypoints"].append(points[None])
-        out["densepose"].append(dancer.surface_map(view))
-        out["flow"].append(flow)
-        out["flow_valid"].append(valid)
-    return Clip(name=name, fps=fps, **{k: np.stack(v) for k, v in out.items()})
+        maps = {"frames": view.colour, "keypoints": points[None], "densepose": dancer.surface_map(view)}
+        shots.append({**maps, "flow": flow, "flow_valid": valid})
+    return take.clip(name, shots)

@@ -32,6 +32,7 @@ from slimvid.data.worlds.city_street import LABEL, NAMES, PALETTE, ROAD_HALF, WA
 from slimvid.data.worlds.city_walkers import WALKERS, Walker, walker_textures
 from slimvid.data.worlds.motion import wander
 from slimvid.data.worlds.stage import Stage
+from slimvid.data.worlds.take import Take
 from slimvid.data.worlds.texture import blurred
 
 _FAR, _VIEW = 150.0, 115.0  # metres: nothing is drawn beyond; the street goes on that far beyond the drive
@@ -80,14 +81,15 @@ class _Camera:
 class _Town:
     """Street, actors and camera of one clip."""
 
-    def __init__(self, rng: np.random.Generator, *, height: int, width: int, frames: int, fps: float):
-        self.height, self.width = height, width
+    def __init__(self, rng: np.random.Generator, *, settings):
+        self.height, self.width = height, width = settings.height, settings.width
+        self.take = Take.of(settings, rng)
         rng, paint = rng.spawn(2)  # the scene is the same at every size, textures are not
-        self.camera = _Camera(rng, frames, fps, height=height, width=width)
+        self.camera = _Camera(rng, self.take.frames, self.take.fps, height=height, width=width)
         samples = 3 if height * width <= 128 * 128 else 2
         self.texels = float(np.clip(self.camera.focal * samples / 9, 10, 64))
         self.stage = Stage()
-        self.t = np.arange(frames) / fps
+        self.t = self.take.times
         self.street = Street(
             self.stage,
             rng,
@@ -232,21 +234,15 @@ def render(
     conditions: np.random.Generator | None = None,
 ) -> Clip:
     """One drive; see `slimvid.data.worlds.clips`. Given ``conditions``, these show a street of their own."""
-    frames, fps = settings.clip_frames, settings.fps
-    size = {"height": settings.height, "width": settings.width, "frames": frames, "fps": fps}
-    town = _Town(rng, **size)
+    town = _Town(rng, settings=settings)
     if settings.translation is not None:
         from slimvid.data.worlds import city_game
 
-        source = town if conditions is None else _Town(conditions, **size)
-        return city_game.render(source, town, settings=settings, name=name)
-    facets = town.set.facets
-    out = {k: [] for k in ("frames", "labels", "instances", "flow", "flow_valid")}
-    for k in range(frames):
+        source = town if conditions is None else _Town(conditions, settings=settings)
+        return city_game.render(source, town, translation=settings.translation, name=name)
+    facets, shots = town.set.facets, []
+    for k in town.take.shown:
         view, flow, valid = town.draw(k)
-        out["frames"].append(view.colour)
-        out["labels"].append(facets.label[view.ids])
-        out["instances"].append(facets.instance[view.ids])
-        out["flow"].append(flow)
-        out["flow_valid"].append(valid)
-    return Clip(name=name, fps=fps, **{k: np.stack(v) for k, v in out.items()})
+        things = {"labels": facets.label[view.ids], "instances": facets.instance[view.ids]}
+        shots.append({"frames": view.colour, **things, "flow": flow, "flow_valid": valid})
+    return town.take.clip(name, shots)

@@ -101,34 +101,32 @@ class _Shown(NamedTuple):
     valid: np.ndarray
 
 
-def _film(town, look: str, frames: int) -> Iterator[_Shown]:
+def _film(town, look: str) -> Iterator[_Shown]:
     """A town's scenes, one after another, in the game's look, the camera's, or as the game's label maps."""
     game = None if look == "camera" else Game(town)
-    for k in range(frames):
+    for k in town.take.shown:
         scene = town.scene(k)
         view, flow, valid = town.renderer.frame(**scene) if game is None else game.draw(scene)
         labels = town.set.facets.label[view.ids]
         yield _Shown(paint(labels, PALETTE) if look == "labels" else view.colour, labels, flow, valid)
 
 
-def render(source, town, *, settings, name: str) -> Clip:
-    """One drive as the condition and the frames of ``settings.translation``; labels and flow are the frames'.
+def render(source, town, *, translation: str, name: str) -> Clip:
+    """One drive as the condition and the frames of ``translation``; labels and flow are the frames'.
 
     Args:
         source: the town that the conditions show. town: the one of the frames; the same where frames are the
             truth of their conditions.
     """
-    films = [
-        list(_film(place, look, settings.clip_frames))
-        for place, look in zip((source, town), _LOOKS[settings.translation], strict=True)
+    films = (_film(place, look) for place, look in zip((source, town), _LOOKS[translation], strict=True))
+    shots = [
+        {
+            "image": condition.picture,
+            "frames": frame.picture,
+            "labels": frame.labels,
+            "flow": frame.flow,
+            "flow_valid": frame.valid,
+        }
+        for condition, frame in zip(*films, strict=True)
     ]
-    conditions, frames = films
-    return Clip(
-        name=name,
-        fps=settings.fps,
-        image=np.stack([shown.picture for shown in conditions]),
-        frames=np.stack([shown.picture for shown in frames]),
-        labels=np.stack([shown.labels for shown in frames]),
-        flow=np.stack([shown.flow for shown in frames]),
-        flow_valid=np.stack([shown.valid for shown in frames]),
-    )
+    return town.take.clip(name, shots)

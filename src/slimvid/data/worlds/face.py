@@ -26,6 +26,7 @@ from slimvid.data.worlds.face_head import Head, Person
 from slimvid.data.worlds.face_look import ROOMS, WARDROBE
 from slimvid.data.worlds.face_shape import HAIR_STYLES, Build, Pose
 from slimvid.data.worlds.motion import blinks, speech, wander
+from slimvid.data.worlds.take import Take
 
 
 def person(rng: np.random.Generator, *, number: int) -> Person:
@@ -84,21 +85,19 @@ def poses(rng: np.random.Generator, frames: int, fps: float) -> list[Pose]:
 
 def render(rng: np.random.Generator, *, settings, name: str, number: int) -> Clip:
     """One clip of one person; see `slimvid.data.worlds.clips`."""
-    h, w, frames, fps = settings.height, settings.width, settings.clip_frames, settings.fps
+    h, w, take = settings.height, settings.width, Take.of(settings, rng)
     rng, paint = rng.spawn(2)  # person and motion are the same at every size, textures are not
     who = person(rng, number=number)
     head = Head(paint, who, height=h, width=w)
-    t = np.arange(frames) / fps
+    t = take.times
     glow = 1 + wander(rng, t, 0.03, 0.3)
     drift = np.column_stack([wander(rng, t, 0.07, 0.2), wander(rng, t, 0.035, 0.2)])
     low, high = settings.canny
-    out = {k: [] for k in ("frames", "edges", "landmarks", "flow", "flow_valid")}
-    for k, pose in enumerate(poses(rng, frames, fps)):
-        view, flow, valid, marks = head.draw(pose, brightness=glow[k], drift=drift[k])
+    course, shots = poses(rng, take.frames, take.fps), []
+    for k in take.shown:
+        view, flow, valid, marks = head.draw(course[k], brightness=glow[k], drift=drift[k])
         background = canny_edges(view.colour, low=low, high=high)
-        out["frames"].append(view.colour)
-        out["edges"].append(face_edges(marks, height=h, width=w, background=background))
-        out["landmarks"].append(marks)
-        out["flow"].append(flow)
-        out["flow_valid"].append(valid)
-    return Clip(name=name, fps=fps, **{k: np.stack(v) for k, v in out.items()})
+        edges = face_edges(marks, height=h, width=w, background=background)
+        maps = {"frames": view.colour, "edges": edges, "landmarks": marks}
+        shots.append({**maps, "flow": flow, "flow_valid": valid})
+    return take.clip(name, shots)
