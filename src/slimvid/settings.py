@@ -17,7 +17,7 @@ RANGES = ("train_frames", "val_frames", "test_frames")
 TASK_READS: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("source", "world", ("world", "seed", "train_clips", "val_clips", "test_clips", "stills")),
     ("source", "video", ("path", *RANGES, "stride", "canny", "landmarks", "labels", "poses")),
-    ("source", "cityscapes", ("path", *RANGES, "stride", "foreground", "instances")),
+    ("source", "cityscapes", ("path", *RANGES, "stride", "foreground", "instances", "stills")),
     ("source", "face", ("path", *RANGES, "stride", "canny", "distance_maps")),
     ("source", "pose", ("path", *RANGES, "stride")),
     ("source", "camvid", ("path", *RANGES, "stride", "foreground", "stills")),
@@ -54,7 +54,8 @@ class TaskSettings(Section):
         None, ge=1, description="single pictures: how many of them to choose by; none: a tenth, at most 300"
     )
     stills: bool = Field(
-        False, description="world, camvid: single pictures instead of videos, each a clip of one frame"
+        False,
+        description="world, cityscapes, camvid: single pictures instead of videos, each a clip of one frame",
     )
     height: int = Field(ge=32, le=2048)
     width: int = Field(ge=32, le=4096)

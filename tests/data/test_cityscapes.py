@@ -174,3 +174,77 @@ def test_training_ids_are_not_taken_for_label_ids(tmp_path):
         write_picture(path, np.vectorize(of_label.get)(ids).astype(np.uint8))
     with pytest.raises(SlimvidError, match=r"labelIds\.png: holds trainIds .*; give the labelIds files"):
         next(cityscapes.clips(settings(root))["train"])
+
+
+def stills_city(root: Path, *, instances: bool = True) -> Path:
+    """Five annotated pictures in each of two training cities and three in one to test on, beside no video."""
+    for split, city, count in (("train", "aachen", 5), ("train", "ulm", 5), ("val", "lindau", 3)):
+        for t in range(count):
+            stem = f"{city}_{t:06d}_000019"
+            write_picture(root / "leftImg8bit" / split / city / f"{stem}_leftImg8bit.png", FRAMES[t])
+            fine = root / "gtFine" / split / city
+            write_picture(fine / f"{stem}_gtFine_labelIds.png", label_map(t))
+            write_picture(fine / f"{stem}_gtFine_color.png", FRAMES[t])  # comes with them, and is not read
+            if instances:
+                write_picture(fine / f"{stem}_gtFine_instanceIds.png", 26 * label_map(t).astype(np.uint16))
+    return root
+
+
+def test_annotated_pictures_are_clips_of_one_frame(tmp_path):
+    task = settings(stills_city(tmp_path), stills=True, val_images=2, teacher="pix2pix")
+    found = every_split(cityscapes, task)
+    assert [len(found[split]) for split in ("train", "val", "test")] == [8, 2, 3]
+    assert {len(clip) for split in found for clip in found[split]} == {1} and task.longest == 1
+    held = [clip.name for clip in found["val"]]  # from all cities
+    assert held == ["val_aachen_000000_000019_leftImg8bit", "val_ulm_000000_000019_leftImg8bit"]
+    clip, spec = found["test"][2], cityscapes.condition_spec(task)
+    assert clip.name == "test_lindau_000002_000019_leftImg8bit" and clip.flow is None
+    assert np.array_equal(np.unique(clip.labels), [7, 23, 26]) and spec.channels == 36
+    other = every_split(cityscapes, settings(tmp_path, stills=True, instances=False))["test"][2]
+    assert other.frames.tobytes() == clip.frames.tobytes()
+    plain = settings(stills_city(tmp_path / "plain", instances=False), stills=True)
+    assert cityscapes.condition_spec(plain).channels == 35
+
+
+def test_pictures_beside_the_video_train_only_where_stills_are_asked_for(tmp_path):
+    stills_city(official_city(tmp_path))
+    assert {len(clip) for clip in every_split(cityscapes, settings(tmp_path))["train"]} == {6}
+    assert {len(clip) for clip in every_split(cityscapes, settings(tmp_path, stills=True))["train"]} == {1}
+
+
+STILL = "gtFine/train/ulm/ulm_000003_000019_gtFine"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "word"),
+    [
+        (
+            lambda r: (r / f"{STILL}_labelIds.png").unlink(),
+            "ulm_000003_000019_gtFine_labelIds.png: missing; every picture needs labels: restore the file",
+        ),
+        (lambda r: (r / f"{STILL}_instanceIds.png").unlink(), "instanceIds.png: missing; every picture"),
+        (lambda r: write_picture(r / f"{STILL}_labelIds.png", label_map(0)[:-1]), "labelIds.png: is 64x47"),
+        (
+            lambda r: [turn_picture(f) for f in r.glob("*/train/ulm/ulm_000003_*.png")],
+            "ulm_000003_000019_leftImg8bit.png: is 48x64, its frame or sequence 64x48",
+        ),
+        (
+            lambda r: shutil.rmtree(r / "leftImg8bit/val"),
+            "leftImg8bit/val: no such folder; the pictures of `stills: true` are in leftImg8bit/train",
+        ),
+    ],
+)
+def test_damage_among_pictures_is_named(tmp_path, spoil, word):
+    root = stills_city(tmp_path)
+    spoil(root)
+    with pytest.raises(SlimvidError, match=word.replace(".", r"\.")) as error:
+        every_split(cityscapes, settings(root, stills=True))
+    assert "\n" not in str(error.value)
+
+
+def test_the_footage_without_pictures_is_no_task_of_stills(tmp_path):
+    with pytest.raises(SlimvidError, match="leftImg8bit/train: no such folder"):
+        cityscapes.clips(settings(official_city(tmp_path), stills=True))
+    for key, value in (("stride", 2), ("clip_frames", 8), ("fps", 17.0)):
+        with pytest.raises(ValueError, match=f"`{key}:` is of videos"):
+            settings(tmp_path, stills=True, **{key: value})

@@ -29,7 +29,11 @@ def of_layouts(module) -> list[str]:
 
 OFFICIAL = [
     f"{root}/{split}/ulm/ulm_000000_000001_{kind}.png"
-    for root, kind in (("leftImg8bit_sequence", "leftImg8bit"), ("gtFine", "gtFine_labelIds"))
+    for root, kind in (
+        ("leftImg8bit_sequence", "leftImg8bit"),
+        ("leftImg8bit", "leftImg8bit"),
+        ("gtFine", "gtFine_labelIds"),
+    )
     for split in ("train", "val")
 ]
 LAYOUTS = {

@@ -8,7 +8,7 @@ With ``stills: true`` the pictures of ``train`` train and choose, those of ``tes
 clip of one frame: the task of an image original.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +18,8 @@ from slimvid.data.clip import Clip
 from slimvid.data.condition import VOID, ConditionSpec
 from slimvid.data.crop import Crop
 from slimvid.data.footage import Shot, lazy_clips, rate, split_shots
-from slimvid.data.images import FPS as STILL_FPS
-from slimvid.data.images import hold_back
-from slimvid.data.layout import Item, SteadyPictures, clean, items_of
+from slimvid.data.images import stills
+from slimvid.data.layout import Item, SteadyPictures, items_of
 from slimvid.data.pictures import PICTURES, read_ids
 from slimvid.data.sequence import check_numbering, list_files, partners
 from slimvid.errors import SlimvidError
@@ -74,10 +73,8 @@ def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:
     """
     load = partial(_frame_maps, settings, SteadyPictures())
     if settings.stills:
-        train, val = hold_back(_items(settings, "train"), settings.val_images)
-        test = _items(settings, "test" if _folders(settings, "test") else "val")
-        splits = {"train": train, "val": val, "test": test}
-        return {split: _stills(split, items, load) for split, items in splits.items()}
+        test = "test" if _folders(settings, "test") else "val"
+        return stills(_items(settings, "train"), _items(settings, test), settings, load)
     frames = _items(settings, "val", video=True)
     name = frames[0].files["image"].stem.split("_")[0]
     shot = Shot(name=name, fps=rate(settings, FPS), frames=frames)
@@ -105,12 +102,6 @@ def _items(settings: TaskSettings, split: str, *, video: bool = False) -> list[I
         check_numbering(images)
     labels = partners(images, folders[1], "label map")
     return items_of([{"image": i, "labels": m} for i, m in zip(images, labels, strict=True)])
-
-
-def _stills(split: str, items: list[Item], load: Callable[[Item], dict[str, np.ndarray]]) -> Iterator[Clip]:
-    for item in items:
-        maps = {name: value[None] for name, value in load(item).items()}
-        yield Clip(name=clean(f"{split}_{item.files['image'].stem}"), fps=STILL_FPS, **maps)
 
 
 def _frame_maps(settings: TaskSettings, pictures: SteadyPictures, item: Item) -> dict[str, np.ndarray]:

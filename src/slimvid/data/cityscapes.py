@@ -9,6 +9,9 @@ Layouts under ``path``:
 
 The official annotation covers one frame in thirty; vid2vid labels the others with a segmentation network.
 They are expected under the same names, because a translator needs a label map for every frame.
+
+With ``stills: true`` the official pictures that are annotated train, each a clip of one frame:
+  leftImg8bit/<split>/<city>/*_leftImg8bit.png + gtFine as above; "train" trains and chooses, "val" tests
 """
 
 from collections.abc import Iterator
@@ -21,6 +24,7 @@ from slimvid.data.clip import Clip
 from slimvid.data.condition import VOID, ConditionSpec
 from slimvid.data.crop import Crop
 from slimvid.data.footage import Shot, hold_back, lazy_clips, rate
+from slimvid.data.images import stills
 from slimvid.data.layout import Item, Layout, SteadyPictures, clean, find_layout, find_pieces, items_of
 from slimvid.data.pictures import PICTURES, read_ids
 from slimvid.data.sequence import list_files, list_folders, sequences
@@ -28,7 +32,7 @@ from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
 
 FPS = 17.0  # of the official sequences
-SEQUENCES = "leftImg8bit_sequence"
+SEQUENCES, STILLS = "leftImg8bit_sequence", "leftImg8bit"
 
 # Ids and colours of the Cityscapes label definition (Cordts et al. 2016); the licence plate, -1 there and 255
 # in files, is the 35th channel of vid2vid's label_nc.
@@ -98,27 +102,49 @@ def clips(settings: TaskSettings) -> dict[str, Iterator[Clip]]:
         SlimvidError: a frame without its label (or instance) map; a file that is damaged, of another size
             than its frame or sequence, or with an id that Cityscapes does not have.
     """
+    load = partial(_frame_maps, settings, SteadyPictures())
+    if settings.stills:
+        train, test = (_official_stills(Path(settings.path), own) for own in ("train", "val"))
+        return stills(train, test, settings, load)
     fps = rate(settings, FPS)
     if find_layout(settings, LAYOUTS) is LAYOUTS[0]:
         train, test = (_official(Path(settings.path), own, fps) for own in ("train", "val"))
         pieces = hold_back(train, test, settings)
     else:
         pieces = find_pieces(settings, LAYOUTS[1:], fps=fps)
-    load = partial(_frame_maps, settings, SteadyPictures())
     return {split: lazy_clips(found, load) for split, found in pieces.items()}
 
 
 def _has_instances(settings: TaskSettings) -> bool:
-    layout, root = find_layout(settings, LAYOUTS), Path(settings.path)
+    root = Path(settings.path)
+    if settings.stills:
+        return _official_instances(root)
+    layout = find_layout(settings, LAYOUTS)
     if layout is LAYOUTS[0]:
-        return any(root.glob("gtFine/train/*/*_gtFine_instanceIds.png"))
+        return _official_instances(root)
     return (root / layout.folders["instances"].format(split="train")).is_dir()
+
+
+def _official_instances(root: Path) -> bool:
+    return any(root.glob("gtFine/train/*/*_gtFine_instanceIds.png"))
+
+
+def _official_stills(root: Path, split: str) -> list[Item]:
+    """The annotated pictures of a split, city by city."""
+    folder = root / STILLS / split
+    if not folder.is_dir():
+        raise SlimvidError(
+            f"{folder}: no such folder; the pictures of `stills: true` are in {STILLS}/train and "
+            f"{STILLS}/val: give the folder that holds them as the task's `path`"
+        )
+    images = [image for city in list_folders(folder) for image in list_files(city, PICTURES)]
+    instances = _official_instances(root)
+    return items_of([_official_files(root, split, image, instances) for image in images])
 
 
 def _official(root: Path, split: str, fps: float) -> list[Shot]:
     """Sequences of the official layout: frames of a city whose names differ in the last number only."""
-    instances = any(root.glob("gtFine/train/*/*_gtFine_instanceIds.png"))
-    shots = []
+    instances, shots = _official_instances(root), []
     for city in list_folders(root / SEQUENCES / split):
         for start, images in sequences(list_files(city, PICTURES)).items():
             files = [_official_files(root, split, image, instances) for image in images]
@@ -135,8 +161,8 @@ def _official_files(root: Path, split: str, image: Path, instances: bool) -> dic
     for kind, file in files.items():
         if not file.is_file():
             raise SlimvidError(
-                f"{file}: missing; every frame of a sequence needs {kind}: annotate {image.name} with a "
-                "segmentation network and save the ids under this name"
+                f"{file}: missing; every picture needs {kind}: restore the file, or annotate {image.name} "
+                "with a segmentation network and save the ids under this name"
             )
     return files
 

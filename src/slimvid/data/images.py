@@ -12,7 +12,7 @@ Pictures are squeezed to the task's size, as pix2pix and CycleGAN do: bicubic wi
 needs (Pillow's; before its version 7 the releases shrank by the nearest neighbour).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ import numpy as np
 
 from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
-from slimvid.data.layout import clean
+from slimvid.data.layout import Item, clean
 from slimvid.data.pictures import PICTURES, check_size, read_picture
 from slimvid.data.sequence import list_files
 from slimvid.errors import SlimvidError
@@ -130,6 +130,31 @@ def hold_back(train: Sequence[T], wanted: int | None) -> tuple[list[T], list[T]]
         [picture for i, picture in enumerate(train) if i not in held],
         [picture for i, picture in enumerate(train) if i in held],
     )
+
+
+def stills(
+    train: Sequence[Item],
+    test: Sequence[Item],
+    settings: TaskSettings,
+    load: Callable[[Item], Mapping[str, np.ndarray]],
+) -> dict[str, Iterator[Clip]]:
+    """The splits of a dataset whose single pictures are trained on (``stills``), each a clip of one frame.
+
+    Args:
+        train: what trains, less the pictures that are held back to choose by.
+        load: reads one picture's maps, by the names of `Clip`.
+    """
+    kept, held = hold_back(train, settings.val_images)
+    splits = {"train": kept, "val": held, "test": test}
+    return {split: _stills(split, items, load) for split, items in splits.items()}
+
+
+def _stills(
+    split: str, items: Sequence[Item], load: Callable[[Item], Mapping[str, np.ndarray]]
+) -> Iterator[Clip]:
+    for item in items:
+        maps = {name: value[None] for name, value in load(item).items()}
+        yield Clip(name=clean(f"{split}_{item.files['image'].stem}"), fps=FPS, **maps)
 
 
 def _clips(

@@ -18,7 +18,7 @@ FOOTAGE = {
     "video": ("*",),
     "cityscapes": (
         *("leftImg8bit_sequence/*/*/*", "gtFine/*/*/*", "images/*/*", "seg_maps/*/*", "instance_maps/*/*"),
-        *("*_A/*/*", "*_B/*/*", "*_inst/*/*"),
+        *("leftImg8bit/*/*/*", "*_A/*/*", "*_B/*/*", "*_inst/*/*"),
     ),
     "face": ("images/*/*", "landmarks-dlib68/*/*", "*_img/*/*", "*_keypoints/*/*"),
     "pose": (
