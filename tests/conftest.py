@@ -124,6 +124,15 @@ def recyclegan_settings():
 
 
 @pytest.fixture(scope="session")
+def cyclegan_settings():
+    """Settings of a CycleGAN training that takes a second; its pools are full after two steps."""
+    from slimvid.teachers.cyclegan_settings import Settings
+
+    own = {"width": 8, "blocks": 1, "disc_width": 8, "disc_layers": 2, "pool": 2}
+    return Settings(**own, iterations=4, lr=1e-3, precision="fp32", save_every=2)
+
+
+@pytest.fixture(scope="session")
 def pix2pix_settings():
     """Settings of a pix2pix training (U-Net) that takes a second."""
     from slimvid.teachers.pix2pix_settings import Settings

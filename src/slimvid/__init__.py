@@ -6,8 +6,11 @@
 __version__ = "0.1.0"
 
 
-def load(path, *, device: str = "auto"):
-    """Load an artifact directory as a ready :class:`slimvid.infer.translator.Translator`."""
+def load(path, *, device: str = "auto", back: bool = False):
+    """Load an artifact directory as a ready :class:`slimvid.infer.translator.Translator`.
+
+    ``back``: from frames to conditions, where the original kept that generator (CycleGAN).
+    """
     from slimvid.infer.translator import load as load_translator  # torch only when it is needed
 
-    return load_translator(path, device=device)
+    return load_translator(path, device=device, back=back)

@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 FORMAT = 1
 DOCUMENT, WEIGHTS = "translator.json", "weights.safetensors"
 DISCRIMINATORS = "discriminators.safetensors"  # kept where a method may go on from them
+BACK = "back/"  # before the names, in that file, of the tensors of the generator of the other way
 FIRST = ("zero", "real", "generator")
 FIELDS = {"task": str, "method": str, **dict.fromkeys(("spec", "plan", "condition", "provenance"), dict)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """What ``translator.json`` says. ``path`` is its folder."""
+    """What ``translator.json`` says. ``path`` is its folder.
+
+    ``back`` is the spec of the generator from frames to conditions, where one is kept (see `way_back`).
+    """
 
     path: Path
     task: str
@@ -37,6 +41,7 @@ class Artifact:
     plan: dict[str, Any]
     condition: dict[str, Any]
     provenance: dict[str, Any]
+    back: dict[str, Any] | None = None
 
     def digest(self) -> str:
         """SHA-256 of the weights: the artifact's identity in a student's provenance."""
@@ -68,12 +73,15 @@ class Artifact:
         Raises:
             SlimvidError: it describes none.
         """
+        return self._built("spec", self.spec)
+
+    def _built(self, field: str, spec: Mapping[str, Any]) -> "nn.Module":
         from slimvid import nets
 
         try:
-            return nets.build(self.spec)
+            return nets.build(spec)
         except Exception as error:  # what was edited may fail anywhere in any network
-            raise self.damaged(f"spec: {' '.join(str(error).split())}") from error
+            raise self.damaged(f"{field}: {' '.join(str(error).split())}") from error
 
     def module(self, device: str = "cpu") -> "nn.Module":
         """The network with its weights, in eval mode.
@@ -91,8 +99,7 @@ class Artifact:
         Raises:
             SlimvidError: it kept none, they are not the ones it names, or the objective has others.
         """
-        self.discriminators()
-        load_weights(self.path / DISCRIMINATORS, module)
+        _fill(self.path / DISCRIMINATORS, self.discriminators(), module)
 
     def discriminators(self) -> dict[str, "Tensor"]:
         """The state dict of the discriminators that the artifact kept.
@@ -100,6 +107,24 @@ class Artifact:
         Raises:
             SlimvidError: it kept none, or they are not the ones it names.
         """
+        return {name: t for name, t in self._second().items() if not name.startswith(BACK)}
+
+    def way_back(self, device: str = "cpu") -> "nn.Module":
+        """The generator from frames (N x 3 x H x W in [-1, 1]) to conditions in [-1, 1], in eval mode.
+
+        Raises:
+            SlimvidError: the artifact kept none, or not the one it names.
+        """
+        if self.back is None:
+            raise SlimvidError(f"{self.path}: {self.method} of {self.task} kept no generator of the way back")
+        found = {name: t for name, t in self._second().items() if name.startswith(BACK)}
+        module = self._built("back", self.back)
+        own = {name.removeprefix(BACK): t for name, t in found.items()}
+        _fill(self.path / DISCRIMINATORS, own, module)
+        return module.to(device).eval()
+
+    def _second(self) -> dict[str, "Tensor"]:
+        """The tensors of the second file, which is the one that the document names."""
         path, named = self.path / DISCRIMINATORS, self.provenance.get("discriminators_sha256")
         if named is None or not path.is_file():
             raise SlimvidError(
@@ -121,16 +146,19 @@ def save(
     provenance: Mapping[str, Any],
     state: Mapping[str, "Tensor"],
     discriminators: Mapping[str, "Tensor"] | None = None,
+    back: "nn.Module | None" = None,
 ) -> None:
     """Write an artifact; the weights first, so that a translator.json on disk is always whole.
 
     Args:
-        state: the network's weights. discriminators: those of its training, where they are to be kept.
+        state: the network's weights. discriminators: those of its training, where they are to be kept; with
+            them ``back``, the generator of the other way.
     """
     save_tensors(path / WEIGHTS, state)
     hashes = {"weights_sha256": sha256_file(path / WEIGHTS)}
     if discriminators is not None:
-        save_tensors(path / DISCRIMINATORS, discriminators)
+        way = {} if back is None else {f"{BACK}{name}": t for name, t in back.state_dict().items()}
+        save_tensors(path / DISCRIMINATORS, {**discriminators, **way})
         hashes["discriminators_sha256"] = sha256_file(path / DISCRIMINATORS)
     write_json(
         path / DOCUMENT,
@@ -142,6 +170,7 @@ def save(
             "plan": dict(plan),
             "condition": dict(condition),
             "provenance": {**provenance, **hashes},
+            **({} if back is None else {"back": dict(back.spec)}),
         },
     )
 
@@ -165,8 +194,9 @@ def read(path: Path | str) -> Artifact:
     missing = [key for key in FIELDS if key not in document]
     if missing:
         raise SlimvidError(f"{path / DOCUMENT}: field {missing[0]!r} is missing; train it anew")
-    found = Artifact(path=path, **{key: document[key] for key in FIELDS})
-    for key, kind in FIELDS.items():
+    kinds = {**FIELDS, **({"back": dict} if "back" in document else {})}
+    found = Artifact(path=path, **{key: document[key] for key in kinds})
+    for key, kind in kinds.items():
         if not isinstance(document[key], kind):
             wanted = "text" if kind is str else "a mapping"
             raise found.damaged(f"{key}: must be {wanted}, not {document[key]!r}")
@@ -213,7 +243,11 @@ def load_weights(path: Path, module: "nn.Module") -> None:
     Raises:
         SlimvidError: a tensor is missing, left over, or of another shape; names the first.
     """
-    tensors = read_tensors(path)
+    _fill(path, read_tensors(path), module)
+
+
+def _fill(path: Path, tensors: Mapping[str, "Tensor"], module: "nn.Module") -> None:
+    """`load_weights` of tensors that were read from ``path``."""
     wanted = module.state_dict()
     for name in (*wanted, *tensors):
         if name not in tensors or name not in wanted:

@@ -39,6 +39,11 @@ def settings_class(kind: str) -> "type[TeacherSettings]":
     return import_module(f"slimvid.teachers.{kind}{HEAD}").Settings
 
 
+def teachers_of_two_domains() -> str:
+    """The kinds that learn without pairs, as a task says them: for the remedy of an error."""
+    return " or ".join(f"`teacher: {kind}`" for kind in kinds() if settings_class(kind).unpaired)
+
+
 def training_keys() -> frozenset[str]:
     """Every key of every kind's settings: what a row may change of its student's training."""
     return frozenset(key for kind in kinds() for key in settings_class(kind).model_fields)

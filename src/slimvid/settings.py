@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from slimvid.originals import known_kind, settings_class
+from slimvid.originals import known_kind, settings_class, teachers_of_two_domains
 from slimvid.section import Name, Section, Seed, Unique, UserPath
 
 Teacher = Annotated[Name, AfterValidator(known_kind)]
@@ -114,10 +114,9 @@ class TaskSettings(Section):
             raise ValueError("`path_target:` is the other domain of source 'viper' with game2camera, only")
         if self.canny[0] > self.canny[1]:
             raise ValueError("canny must be [low, high] with low <= high")
-        if self.path_target is not None and not self.unpaired:
-            raise ValueError("source 'viper' with game2camera has no pairs: give it `teacher: recyclegan`")
-        if self.source == "domains" and not self.unpaired:
-            raise ValueError("source 'domains' has no pairs: give it `teacher: recyclegan`")
+        if (unpaired or self.source == "domains") and not self.unpaired:
+            what = "'viper' with game2camera" if unpaired else "'domains'"
+            raise ValueError(f"source {what} has no pairs: give it {teachers_of_two_domains()}")
         for name in RANGES:
             span = getattr(self, name)
             if span is not None and self.stills:

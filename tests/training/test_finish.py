@@ -59,9 +59,9 @@ def other(field, value):
 
 
 @pytest.fixture
-def stores(tiny_task, looks_task, tiny_settings, recyclegan_settings, pix2pix_settings):
-    single = {"recyclegan": recyclegan_settings, "pix2pix": pix2pix_settings}
-    return {"vid2vid": (tiny_settings, tiny_task), **{k: (s, looks_task) for k, s in single.items()}}
+def stores(tiny_task, looks_task, tiny_settings, recyclegan_settings, cyclegan_settings, pix2pix_settings):
+    single = (recyclegan_settings, cyclegan_settings, pix2pix_settings)
+    return {"vid2vid": (tiny_settings, tiny_task), **{s.teacher: (s, looks_task) for s in single}}
 
 
 FIELDS = [(kind, name) for kind in kinds() for name in settings_class(kind).model_fields]

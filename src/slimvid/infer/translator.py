@@ -8,6 +8,7 @@ Networks hold no state; a stream does (``net.rollout``), so one translator serve
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from numbers import Integral
 from pathlib import Path
@@ -265,19 +266,39 @@ def to_picture(image: torch.Tensor) -> np.ndarray:
     return scaled.permute(1, 2, 0).to(torch.uint8).cpu().numpy()
 
 
-def load(path: Path | str, *, device: str = "auto", precision: str = "fp32", threads: int = 1) -> Translator:
+def load(
+    path: Path | str,
+    *,
+    device: str = "auto",
+    precision: str = "fp32",
+    threads: int = 1,
+    back: bool = False,
+) -> Translator:
     """A ready translator from an artifact's folder.
 
     Args:
         precision: "fp32" (measures are made in it), "bf16" or "auto".
+        back: the other way, from frames to conditions, of an original that kept it.
 
     Raises:
-        SlimvidError: the artifact is missing or damaged, its parts do not fit each other, or the device or
-            precision cannot be used.
+        SlimvidError: the artifact is missing or damaged, its parts do not fit each other, it kept no way back
+            to pictures, or the device or precision cannot be used.
     """
     runtime = resolve(device=str(device), precision=precision, threads=threads)
     with system_errors(path):
-        return Translator(artifact.read(path), runtime)
+        source = artifact.read(path)
+        return _way_back(source, runtime) if back else Translator(source, runtime)
+
+
+def _way_back(source: Artifact, runtime: Runtime) -> Translator:
+    net, pictures = source.way_back(), ConditionSpec(kind="image")
+    if _condition(source).channels != pictures.channels:
+        raise SlimvidError(
+            f"{source.path}: its way back draws {source.condition['kind']}, which are no pictures; "
+            "`slimvid.artifact.read(path).way_back()` is its network"
+        )
+    reverse = replace(source, spec=dict(source.back), condition=pictures.to_dict(), back=None)
+    return Translator(reverse, runtime, net=net)
 
 
 def in_memory(

@@ -42,6 +42,8 @@ def ship(checkpoint: Path, prepared: Path, out: Path, *, threads: int = 1) -> di
         "generator": artifact.read_tensors(checkpoint / artifact.WEIGHTS),
         "discriminators": source.discriminators(),
     }
+    if source.back is not None:
+        parts["back"] = source.way_back().state_dict()
     task = PreparedTask(prepared, splits=("train", SPLIT))
     translator = Translator(source, resolve(device="cpu", precision="fp32", threads=threads))
     judged = {"perceptual": on_val(translator, task), "frames": frames_of(task, translator.given)}

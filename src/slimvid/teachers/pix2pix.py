@@ -22,6 +22,7 @@ from slimvid.errors import SlimvidError
 from slimvid.nets.framewise import Drawn
 from slimvid.nets.patchgan import PatchGan, check_patch_size
 from slimvid.nets.resnet import resnet_spec
+from slimvid.originals import teachers_of_two_domains
 from slimvid.teachers.pix2pix_settings import Settings
 from slimvid.training import objective
 from slimvid.training.losses import adversarial, discriminating
@@ -66,7 +67,7 @@ class Objective(objective.Objective):
         if "train" not in meta.aligned:
             raise SlimvidError(
                 f"{meta.task}: its training frames are no truth of their conditions, and pix2pix learns from "
-                "pairs; give the task an original that learns from two domains (`teacher: recyclegan`)"
+                f"pairs; give the task an original that learns from two domains: {teachers_of_two_domains()}"
             )
         check_task(settings, meta.condition, meta.height, meta.width, longest=run.longest)
         self.discriminators["disc"] = PatchGan(

@@ -3,7 +3,7 @@
 Two generators, F from source to target and B back, learn from single frames x and y drawn independently of
 one another: no pair is ever shown. W moves a picture by a synthetic flow (``synthetic_flow``), n is noise:
 
-    GAN               LSGAN, a PatchGAN per domain
+    GAN               LSGAN, a PatchGAN per domain, without a pool of earlier pictures (release)
     unsup. cycle      | B(W F(x) + n) - W x |          and the same from y
     unsup. spatial    | F(W x + n) - W F(x) |          and the same from y
     cycle             | B F(x) - x |                   and the same from y   (off for viper2city)
@@ -13,44 +13,29 @@ The flow is one for the whole batch and the same on both sides of a term. The ta
 neither the paper's equations nor the release stop their gradient. The release moves by grid_sample without
 ``align_corners``, whose default has changed since; ``nets.warp`` says it. Its schedule reaches zero one epoch
 early: with no decay epochs, as its scripts have it, the whole last epoch changes no weight (2 epochs are 1,
-and 5 are 4). Here ``iterations`` counts steps that learn.
+and 5 are 4). Here ``iterations`` counts steps that learn. Its option for the generator defaults to 9 blocks;
+its scripts, and the papers' figures, have 6.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
-from slimvid.nets import build
-from slimvid.nets.framewise import Drawn
-from slimvid.nets.patchgan import PatchGan, check_patch_size
-from slimvid.nets.resnet import resnet_spec
+from slimvid.nets.patchgan import check_patch_size
 from slimvid.nets.warp import warp
 from slimvid.teachers.content import content_loss
 from slimvid.teachers.recyclegan_settings import Settings
 from slimvid.teachers.synthetic_flow import frame_noise, synthetic_flow
-from slimvid.training import objective
-from slimvid.training.losses import gan
-from slimvid.training.objective import View
+from slimvid.teachers.two_domains import DOMAINS, OneWay, TwoWays, Way, Ways, generator_spec
 from slimvid.training.run import Run
-from slimvid.training.singles import Singles, Views, sample_singles
+from slimvid.training.singles import Singles
 
-DOMAINS = ("source", "target")
-
-
-class Way(NamedTuple):
-    """One direction of a step: from ``domain``'s frames ``real`` to ``fake`` in the other."""
-
-    domain: str
-    real: Tensor
-    fake: Tensor
-    there: nn.Module
-    back: nn.Module
+__all__ = ("Objective", "StudentObjective", "check_task", "generator_spec")
 
 
 class Moves(NamedTuple):
@@ -61,24 +46,6 @@ class Moves(NamedTuple):
 
     cycle: tuple[Tensor, Tensor] | None
     spatial: tuple[Tensor, Tensor] | None
-
-
-@dataclass(kw_only=True)
-class Ways(View):
-    """A step's view: both directions; ``out`` is the generator's."""
-
-    ways: Sequence[Way]
-
-
-def generator_spec(
-    settings: Settings, condition: ConditionSpec, *, width: int | None = None, **changes: Any
-) -> dict[str, Any]:
-    """The generator's architecture spec (ResNet, instance normalisation), with a student's ``changes``.
-
-    The release's option defaults to 9 blocks; its scripts, and the papers' figures, have 6.
-    """
-    own = {"blocks": settings.blocks, "in_channels": condition.channels, **changes}
-    return resnet_spec(settings.width if width is None else width, **own)
 
 
 def check_task(
@@ -97,28 +64,21 @@ def check_task(
         )
 
 
-class Objective(objective.Objective):
-    """The paper's losses on two frames, each of its own draw.
-
-    The way back has the original's architecture also for a student: it is thrown away.
+class Objective(TwoWays):
+    """The paper's losses on two frames, each of its own draw; the way back is thrown away.
 
     Raises:
         SlimvidError: the settings do not fit the task; names the setting and the remedy.
     """
 
     def __init__(self, run: Run, settings: Settings):
+        meta = run.data.meta
+        check_task(settings, meta.condition, meta.height, meta.width, longest=run.longest)
         super().__init__(run, settings)
-        condition, meta = run.data.meta.condition, run.data.meta
-        check_task(settings, condition, meta.height, meta.width, longest=run.longest)
-        self.back = build(generator_spec(settings, condition, in_channels=3, out_channels=condition.channels))
-        for domain, channels in zip(DOMAINS, (condition.channels, 3), strict=True):
-            self.discriminators[f"{domain}_disc"] = PatchGan(
-                channels, width=settings.disc_width, layers=settings.disc_layers
-            )
         self.content = content_loss(settings.vgg if any(settings.lambda_content) else None)
 
     def sample(self, rng: np.random.Generator, index: int) -> Singles:
-        s, batch = self.settings, self._frames(rng)
+        s, batch = self.settings, super().sample(rng, index)
         here = (batch.conditions.shape, batch.frames.shape)
         moves = {}
         for number, domain in enumerate(DOMAINS):
@@ -130,11 +90,6 @@ class Objective(objective.Objective):
             )
         return batch._replace(draws=moves)
 
-    def _frames(self, rng: np.random.Generator) -> Singles:
-        how = {"batch": self.settings.batch, "device": self.run.runtime.device}
-        views = Views(enlarge=self.settings.enlarge)
-        return sample_singles(self.run.data, rng, paired=False, views=views, **how)
-
     def _move(self, rng: np.random.Generator, shape: Sequence[int]) -> tuple[Tensor, Tensor]:
         """W and n of one term: the same flow for every picture of the batch and for both sides."""
         s, (n, _, channels, h, w) = self.settings, shape
@@ -142,44 +97,16 @@ class Objective(objective.Objective):
         noise = frame_noise(rng, (n, channels, h, w), level=s.noise)
         return flow.to(self.run.runtime.device), noise.to(self.run.runtime.device)
 
-    def unroll(self, generator: nn.Module, batch: Singles) -> Iterator[Ways]:
-        """Both frames in the other's domain: one view."""
-        x, y = batch.conditions[:, 0] * 2 - 1, batch.frames[:, 0]
-        ways = [
-            Way("source", x, self._run(generator, x), generator, self.back),
-            Way("target", y, self._run(self.back, y), self.back, generator),
-        ]
-        yield Ways(batch=batch, out=Drawn(ways[0].fake), ways=ways)
-
-    def stream(self, generator: nn.Module, batch: Singles) -> Iterator[View]:
-        x = batch.conditions[:, 0] * 2 - 1
-        yield View(batch=batch, out=Drawn(self._run(generator, x)))
-
     def losses(self, view: Ways) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         g, d = self._gan(view.ways)
         for way in view.ways:
-            g |= self._motion(way, view.batch.draws[way.domain]) | self._likeness(way)
+            g |= self._motion(way, view.batch.draws[way.domain]) | self._cycle(way) | self._content(way)
         return g, d
 
     def provenance(self) -> dict[str, Any]:
         if not any(self.settings.lambda_content):
             return {"content_loss": "off: no weight"}
         return {"content_loss": "on" if self.settings.vgg else "off: no VGG weights were given"}
-
-    def _run(self, net: nn.Module, picture: Tensor) -> Tensor:
-        with self.run.runtime.autocast():
-            return net(picture).float()
-
-    def _gan(self, ways: Sequence[Way]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """LSGAN of each translation among the other domain's frames; no pool of earlier ones (release)."""
-        g, d = {}, {}
-        for way, other in zip(ways, reversed(ways), strict=True):
-            net = self.discriminators[f"{other.domain}_disc"]
-            with self.run.runtime.autocast():
-                fake, real = net(way.fake), net(other.real)
-            g[f"gan_{other.domain}"] = gan([fake], real=True)
-            d[f"disc_{other.domain}"] = 0.5 * (gan([real], real=True) + gan([fake], real=False))
-        return g, d
 
     def _motion(self, way: Way, moves: Moves) -> dict[str, Tensor]:
         """Unsupervised cycle and spatial loss: pseudo-supervision from a flow that is known."""
@@ -197,40 +124,13 @@ class Objective(objective.Objective):
             losses[f"spatial_{way.domain}"] = s.lambda_spatial[number] * error
         return losses
 
-    def _likeness(self, way: Way) -> dict[str, Tensor]:
-        """Cycle and content loss, where they have a weight."""
-        s, number = self.settings, DOMAINS.index(way.domain)
-        losses = {}
-        if s.lambda_cycle[number]:
-            error = F.l1_loss(self._run(way.back, way.fake), way.real)
-            losses[f"cycle_{way.domain}"] = s.lambda_cycle[number] * error
-        if self.content is not None and s.lambda_content[number]:
-            losses[f"content_{way.domain}"] = s.lambda_content[number] * self.content(way.fake, way.real)
-        return losses
+    def _content(self, way: Way) -> dict[str, Tensor]:
+        """Content loss, where it has a weight."""
+        weight = self.settings.lambda_content[DOMAINS.index(way.domain)]
+        if self.content is None or not weight:
+            return {}
+        return {f"content_{way.domain}": weight * self.content(way.fake, way.real)}
 
 
-class StudentObjective(Objective):
-    """The way there alone, judged among the target's frames: for a student that has its teacher's for pairs.
-
-    Cycle, motion and content are what a pair is needed for where there is none (GAN Compression 3.1).
-    """
-
-    def __init__(self, run: Run, settings: Settings):
-        super().__init__(run, settings)
-        del self.back, self.discriminators["source_disc"]
-
-    def sample(self, rng: np.random.Generator, index: int) -> Singles:
-        return self._frames(rng)
-
-    def unroll(self, generator: nn.Module, batch: Singles) -> Iterator[View]:
-        return self.stream(generator, batch)
-
-    def losses(self, view: View) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        net = self.discriminators["target_disc"]
-        with self.run.runtime.autocast():
-            fake, real = [net(view.out.image)], [net(view.batch.frames[:, 0])]
-        g = {"gan_target": gan(fake, real=True)}
-        return g, {"disc_target": 0.5 * (gan(real, real=True) + gan(fake, real=False))}
-
-    def provenance(self) -> dict[str, Any]:
-        return {"pairs": "the teacher's frames"}
+class StudentObjective(OneWay, Objective):
+    """The way there alone."""

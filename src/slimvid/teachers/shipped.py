@@ -1,6 +1,6 @@
 """Originals that come with the project: trained for hours once, gone on from in a run of minutes.
 
-``data/originals/<task>.safetensors`` holds the generator and the discriminators in fp16, ``<task>.json``
+``data/originals/<task>.safetensors`` holds the generators and the discriminators in fp16, ``<task>.json``
 beside it is its card: recipe, revision, data, what the training spent, the SHA-256 of the weights.
 """
 
@@ -53,6 +53,8 @@ class Shipped:
         """
         tensors, states = read_tensors(self.path), {}
         parts = {"generator": generator, "discriminators": objective.discriminators}
+        if (back := objective.other_way()) is not None:
+            parts["back"] = back
         for part, module in parts.items():
             own = module.state_dict()
             found = {k.removeprefix(f"{part}/"): t for k, t in tensors.items() if k.startswith(f"{part}/")}
@@ -96,7 +98,7 @@ def write(path: Path, card: Mapping[str, Any], parts: Mapping[str, Mapping[str, 
     """Write a shipped original: the weights in fp16, then the card.
 
     Args:
-        parts: state dicts of "generator" and "discriminators".
+        parts: state dicts of "generator" and "discriminators", and of "back" where it keeps the other way.
     """
     tensors = {
         f"{part}/{name}": t.half() if t.dtype == torch.float32 else t

@@ -25,7 +25,8 @@ def save(run: Run, trained: Trained, *, keep: Sequence[str] = ("generator",)) ->
     one's network is kept, its provenance names the earlier ones, and curves and budgets are of all.
 
     Args:
-        keep: "generator", and "discriminator" where a method may go on from the objective's (a second file).
+        keep: "generator", and "discriminator" where a method may go on from the objective's: a second file,
+            which also holds the generator of the other way, where the objective keeps one.
     """
     if world()[0] != 0:
         return
@@ -42,7 +43,10 @@ def save(run: Run, trained: Trained, *, keep: Sequence[str] = ("generator",)) ->
     write_curves(run.out / "curves.parquet", _joined(stages))
     write_json(run.out / BUDGET, {**tally.budget(), **facts["runtime"]})
     write_json(run.out / CLOCK, tally.clock())
-    judges = trained.objective.discriminators.state_dict() if "discriminator" in keep else None
+    second = {}
+    if "discriminator" in keep:
+        judges, back = trained.objective.discriminators.state_dict(), trained.objective.other_way()
+        second = {"discriminators": judges, "back": back}
     artifact.save(
         run.out,
         task=run.task,
@@ -52,7 +56,7 @@ def save(run: Run, trained: Trained, *, keep: Sequence[str] = ("generator",)) ->
         condition=run.data.meta.condition.to_dict(),
         provenance={**facts, "code": code_revision(), "libraries": library_versions()},
         state=trained.generator.state_dict(),
-        discriminators=judges,
+        **second,
     )
     shutil.rmtree(run.out / STATE, ignore_errors=True)
 

@@ -102,6 +102,10 @@ class Objective(nn.Module):
         """What the artifact says of this training, beside data, settings, seed and versions."""
         return {}
 
+    def other_way(self) -> nn.Module | None:
+        """The generator from frames to conditions, where an original keeps it; made by ``nets.build``."""
+        return None
+
     def networks(self, generator: nn.Module) -> dict[str, nn.Module]:
         """Everything that learns, by name; the generator first."""
         own = {n: m for n, m in self.named_children() if n != "discriminators" and learning(m)}
