@@ -9,6 +9,7 @@ from slimvid.nets import build
 from slimvid.nets.cuts import CutPoint, attach, find
 from slimvid.nets.framewise import FrameWise
 from slimvid.nets.inception import inception_spec
+from slimvid.nets.inception_vid2vid import inception_vid2vid_spec
 from slimvid.nets.resnet import resnet_spec
 
 VID2VID = {"kind": "vid2vid", "condition_channels": 4, "width": 4, "downs": 2, "blocks": 2, "foreground": [2]}
@@ -18,6 +19,18 @@ SPECS = {
     "inception": inception_spec(6, blocks=2),
     "vid2vid": VID2VID,
     "fast_vid2vid": VID2VID | {"downs": 3, "decomposed": True, "low_demand": True},
+    "pruned": {  # every part has widths of its own
+        **inception_vid2vid_spec(
+            VID2VID | {"width": 12, "norm": "instance", "past": 2, "first_frame": False}
+        ),
+        "widths": {
+            "conditions": {"stem": [5, 7, 11], "blocks": [[1] * 6]},
+            "previous": {"stem": [4, 9, 11], "blocks": [[0] * 6]},
+            "image": {"blocks": [[2, 0, 0, 0, 0, 3]], "up": [8, 6]},
+            "flow": {"blocks": [], "up": [3, 2]},
+            "foreground": {"stem": [2, 3, 4], "blocks": [[1] * 6], "up": [5, 4]},
+        },
+    },
 }
 
 
@@ -44,10 +57,12 @@ def test_levels_are_the_papers(name, level, indices):
 
 
 @pytest.mark.parametrize("level", ["low", "medium", "high"])
-@pytest.mark.parametrize("name", SPECS)
-def test_two_parts_are_the_whole(name, level):
+@pytest.mark.parametrize(
+    ("name", "blended"), [*((name, False) for name in SPECS), ("vid2vid", True), ("pruned", True)]
+)
+def test_two_parts_are_the_whole(name, blended, level):
     net = made(SPECS[name])
-    point = find(net, level)
+    point = find(net, level, blended=blended)
     inputs = [torch.rand_like(x) for x in net.example_inputs(64, 48, device="cpu")]
     cut = attach(net, point)
     a = cut.encode(*inputs)
@@ -60,7 +75,8 @@ def test_two_parts_are_the_whole(name, level):
     assert torch.equal(out.image, whole if isinstance(whole, torch.Tensor) else whole.image)
     kept = f.clone()
     drawn = cut.decode(f, *inputs).image
-    assert torch.equal(drawn, whole if isinstance(whole, torch.Tensor) else whole.raw)
+    shown = whole if isinstance(whole, torch.Tensor) else whole.image if blended else whole.raw
+    assert torch.equal(drawn, shown)
     assert torch.equal(f, kept)
 
 

@@ -278,8 +278,9 @@ class CompositeCut:
 
     def _trunk(self, a: Tensor) -> Tensor:
         net = self.net
-        seg, img = (part.clone() for part in a.chunk(2, dim=1))  # a stays: the next layer may write in place
-        return net.down_seg[self.encoder :](seg) + net.down_img[self.encoder :](img)
+        later = net.down_seg[self.encoder :], net.down_img[self.encoder :]
+        seg, img = (part.clone() for part in apart(a, *later))  # a stays: the next layer may write in place
+        return later[0](seg) + later[1](img)
 
     def _raw(self, f: Tensor) -> Tensor:
         return self.net.final_img(run(self.net.up_img[self.decoder :], f))
@@ -299,12 +300,33 @@ class BlendedCut(CompositeCut):
         return self.decode(f, conditions, previous), f
 
     def decode(self, f: Tensor, conditions: Tensor, previous: Tensor) -> Output:
-        image, moving = f.chunk(2, dim=1)
-        moving = run(self.net.up_flow[self.decoder :], moving)
+        flow = self.net.up_flow[self.decoder :]
+        image, moving = apart(f, self.net.up_img[self.decoder :], flow)
+        moving = run(flow, moving)
         return self.net._blend(self._raw(image), moving, conditions, previous)
 
     def aim(self, out: Output) -> Tensor:
         return out.image
+
+
+def apart(stacked: Tensor, first: nn.Module, second: nn.Module) -> list[Tensor]:
+    """Stacked features of two branches, split as their next layers take them.
+
+    Branches of a network that was pruned or searched have widths of their own; others halves.
+    """
+    sizes = [_takes(first), _takes(second)]
+    if None in sizes:
+        return list(stacked.chunk(2, dim=1))
+    return list(stacked.split(sizes, dim=1))
+
+
+def _takes(layers: nn.Module) -> int | None:
+    """Channels that layers take; None where no layer of theirs says it."""
+    for layer in layers.modules():
+        for name in ("num_features", "in_channels"):
+            if isinstance(found := getattr(layer, name, None), int):
+                return found
+    return None
 
 
 class Rollout:
