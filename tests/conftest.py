@@ -106,6 +106,27 @@ def looks_task(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def labels_task(tmp_path_factory) -> Path:
+    """A prepared store of 64 x 64 frames whose conditions are label maps: where they are bright."""
+    from dataclasses import replace
+
+    from slimvid.data.condition import ConditionSpec
+    from slimvid.data.store import TaskMeta, write_prepared
+
+    def clip(name: str, seed: int):
+        made = moving_clip(name, length=4, seed=seed, size=64)
+        return replace(made, edges=None, labels=made.edges // 255)
+
+    root = tmp_path_factory.mktemp("prepared") / "labels"
+    spec = ConditionSpec(kind="labels", label_names=("dark", "bright"))
+    meta = TaskMeta(task="labels", source="sliding noise", condition=spec, height=64, width=64, fps=10.0)
+    write_prepared(
+        root, meta, {"train": [clip("a", 0), clip("b", 1)], "val": [clip("v", 3)], "test": [clip("c", 2)]}
+    )
+    return root
+
+
+@pytest.fixture(scope="session")
 def recyclegan_settings():
     """Settings of a RecycleGAN training that takes a second."""
     from slimvid.teachers.recyclegan_settings import Settings
@@ -130,6 +151,15 @@ def cyclegan_settings():
 
     own = {"width": 8, "blocks": 1, "disc_width": 8, "disc_layers": 2, "pool": 2}
     return Settings(**own, iterations=4, lr=1e-3, precision="fp32", save_every=2)
+
+
+@pytest.fixture(scope="session")
+def gaugan_settings():
+    """Settings of a GauGAN training that takes a second."""
+    from slimvid.teachers.gaugan_settings import Settings
+
+    own = {"width": 8, "batch": 2, "disc_width": 4, "lr": 1e-3}
+    return Settings(**own, iterations=4, precision="fp32", save_every=2)
 
 
 @pytest.fixture(scope="session")

@@ -59,9 +59,14 @@ def other(field, value):
 
 
 @pytest.fixture
-def stores(tiny_task, looks_task, tiny_settings, recyclegan_settings, cyclegan_settings, pix2pix_settings):
-    single = (recyclegan_settings, cyclegan_settings, pix2pix_settings)
-    return {"vid2vid": (tiny_settings, tiny_task), **{s.teacher: (s, looks_task) for s in single}}
+def stores(request):
+    """Settings and a prepared store of every kind of original."""
+    tasks = {"vid2vid": "tiny_task", "gaugan": "labels_task"}
+    named = {kind: f"{kind}_settings" for kind in kinds()} | {"vid2vid": "tiny_settings"}
+    return {
+        kind: (request.getfixturevalue(named[kind]), request.getfixturevalue(tasks.get(kind, "looks_task")))
+        for kind in kinds()
+    }
 
 
 FIELDS = [(kind, name) for kind in kinds() for name in settings_class(kind).model_fields]

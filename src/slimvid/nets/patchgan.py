@@ -13,6 +13,7 @@ from torch.nn.utils import parametrizations
 from slimvid.errors import SlimvidError
 from slimvid.nets.blocks import Norm, initialise, norm_layer
 from slimvid.nets.checks import check_widths
+from slimvid.nets.spade import initialise_xavier
 
 SLOPE = 0.2
 
@@ -100,7 +101,7 @@ class SpadeDiscriminator(nn.Module):
     """GauGAN's discriminator: the same PatchGAN, spectrally normalised, at each of ``scales`` sizes.
 
     Padding 2, widths 64, 128, 256, 512; the inner convolutions have spectral and instance normalisation and
-    no bias. Each scale sees the one before averaged 3x3 at stride 2.
+    no bias. Each scale sees the one before averaged 3x3 at stride 2. Initialised as its generator is.
     """
 
     def __init__(self, in_channels: int, width: int = 64, *, scales: int = 2):
@@ -109,6 +110,7 @@ class SpadeDiscriminator(nn.Module):
         self.scales = nn.ModuleList(
             nn.ModuleList(patch_stages(in_channels, width, padding=2, spectral=True)) for _ in range(scales)
         )
+        initialise_xavier(self)
 
     def forward(self, x: Tensor) -> list[list[Tensor]]:
         """Features per scale, full size first."""

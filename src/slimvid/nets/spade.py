@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from slimvid.errors import SlimvidError
 from slimvid.nets.blocks import norm_layer
@@ -181,7 +182,10 @@ def initialise_xavier(module: nn.Module, gain: float = 0.02) -> None:
         return  # as in `initialise`
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)):
-            nn.init.xavier_normal_(layer.weight, gain)
+            normalised = parametrize.is_parametrized(layer, "weight")  # spectrally: `weight` is a copy
+            nn.init.xavier_normal_(
+                layer.parametrizations.weight.original if normalised else layer.weight, gain
+            )
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
 

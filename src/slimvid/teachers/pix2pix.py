@@ -18,11 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from slimvid.data.condition import ConditionSpec
-from slimvid.errors import SlimvidError
 from slimvid.nets.framewise import Drawn
 from slimvid.nets.patchgan import PatchGan, check_patch_size
 from slimvid.nets.resnet import resnet_spec
-from slimvid.originals import teachers_of_two_domains
+from slimvid.teachers.pairs import check_pairs
 from slimvid.teachers.pix2pix_settings import Settings
 from slimvid.training import objective
 from slimvid.training.losses import adversarial, discriminating
@@ -64,11 +63,7 @@ class Objective(objective.Objective):
     def __init__(self, run: Run, settings: Settings):
         super().__init__(run, settings)
         meta = run.data.meta
-        if "train" not in meta.aligned:
-            raise SlimvidError(
-                f"{meta.task}: its training frames are no truth of their conditions, and pix2pix learns from "
-                f"pairs; give the task an original that learns from two domains: {teachers_of_two_domains()}"
-            )
+        check_pairs(meta, "pix2pix")
         check_task(settings, meta.condition, meta.height, meta.width, longest=run.longest)
         self.discriminators["disc"] = PatchGan(
             meta.condition.channels + 3,
