@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from slimvid.config import load
+from slimvid.dvc_stages import DEFAULT, write_stages
 from slimvid.errors import SlimvidError
-from slimvid.sync import sync
+from slimvid.sync import Books, sync
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -16,23 +18,34 @@ def test_outside_a_project_it_says_where_to_go(tmp_path: Path) -> None:
         sync(tmp_path)
 
 
-def test_a_tool_that_fails_is_quoted_in_one_line(tmp_path: Path) -> None:
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The files that a project begins with, the smoke profile as its default."""
     (tmp_path / "Snakefile").write_text("raise SystemExit('slimvid: config/demo.yaml: field seeds: wrong')\n")
-    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
     (tmp_path / ".dvc").mkdir()
+    (tmp_path / "config").mkdir()
+    shutil.copy(ROOT / "config" / "smoke.yaml", tmp_path / "config" / "demo.yaml")
+    write_stages(load(tmp_path / DEFAULT), [DEFAULT], tmp_path, papers=False)
+    return tmp_path
+
+
+def test_a_tool_that_fails_is_quoted_in_one_line(project: Path) -> None:
     with pytest.raises(
         SlimvidError, match=r"snakemake --dry-run .*failed \(.*field seeds: wrong\)"
     ) as caught:
-        sync(tmp_path)
+        sync(project)
     assert "\n" not in str(caught.value)
 
 
-def test_the_links_that_a_clone_lacks_are_made_before_dvc_is_asked(tmp_path: Path, monkeypatch) -> None:
-    for name in ("Snakefile", "dvc.yaml", ".dvc"):
-        (tmp_path / name).touch()
-    (tmp_path / "config").mkdir()
-    shutil.copy(ROOT / "config" / "smoke.yaml", tmp_path / "config" / "demo.yaml")
-    monkeypatch.setattr("slimvid.sync._nothing_to_do", lambda root: True)
-    monkeypatch.setattr("slimvid.sync._unknown_files", lambda root: [])
-    monkeypatch.setattr("slimvid.sync._changes", lambda root: not (root / "data" / "inputs").is_dir())
-    assert sync(tmp_path) == "DVC and Snakemake are in step already"
+def test_the_links_that_a_clone_lacks_are_made_before_dvc_is_asked(project: Path, monkeypatch) -> None:
+    monkeypatch.setattr(Books, "nothing_to_do", lambda books: True)
+    monkeypatch.setattr(Books, "unknown_files", lambda books: [])
+    monkeypatch.setattr(Books, "changes", lambda books: not (books.root / "data" / "inputs").is_dir())
+    assert sync(project) == "DVC and Snakemake are in step already"
+
+
+def test_stages_of_another_config_are_not_brought_in_step(project: Path) -> None:
+    document = (project / DEFAULT).read_text().replace("seeds: [0]", "seeds: [0, 1]")
+    (project / DEFAULT).write_text(document)
+    with pytest.raises(SlimvidError, match=r"dvc\.yaml: its stages are not those of config/demo\.yaml"):
+        sync(project)
