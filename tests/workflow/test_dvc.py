@@ -33,9 +33,6 @@ INPUTS = "data/inputs"  # what the stage `inputs` writes down for the others
 BETWEEN = {"select_keyframes", "translate"}  # Snakemake's own: cheap to make from checkpoints
 
 
-PAPER = "shortcut_v2v"
-
-
 @pytest.fixture(scope="module", params=["main table", "papers"])
 def books(bare, tmp_path_factory, request) -> tuple[list, dict, dict]:
     """Jobs of the default profile's DAG, its stages with what their steps read, and the config."""
@@ -56,7 +53,8 @@ def books(bare, tmp_path_factory, request) -> tuple[list, dict, dict]:
         documents = [json.loads(file.read_text()) for file in files if file.suffix == ".json"]
         stage["reads"] = documents[0] if documents else None
     keys = ("rule", "input", "output", "reads")
-    tables = [f"{PAPER}/{table}" for table in project.config["papers"][PAPER]] if papers else []
+    named = project.config["papers"] if papers else {}
+    tables = [f"{paper}/{table}" for paper, own in named.items() for table in own]
     targets = [f"results/{place}" for name in tables for place in (f"{name}.csv", f"mlflow/{name}.json")]
     jobs = project.jobs("results/table1.csv", *targets, cores=2)
     return [tuple(job[key] for key in keys) for job in jobs], stages, project.config

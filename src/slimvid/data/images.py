@@ -10,6 +10,8 @@ The papers hold back 2,048 of edges2shoes, 300 of maps, 200 of Cityscapes, 120 o
 
 Pictures are squeezed to the task's size, as pix2pix and CycleGAN do: bicubic with the low pass that shrinking
 needs (Pillow's; before its version 7 the releases shrank by the nearest neighbour).
+
+`stills` is for the single pictures of datasets that are read elsewhere.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
