@@ -233,7 +233,8 @@ def _evaluator_note(own: "pandas.DataFrame", row: Row) -> str:
         if isinstance(entry, dict):
             facts = [f"{k.upper() if k == 'n' else k}={entry[k]}" for k in ("n", "d", "frames") if k in entry]
             facts += [_bound(own, column).replace(" ", "=")] if _bound(own, column) else []
-            counts.append(f"{column.label.split(' (')[0]}: {', '.join(facts)}")
+            if facts:  # single pictures have no floor of neighbours
+                counts.append(f"{column.label.split(' (')[0]}: {', '.join(facts)}")
     measured_on = f" {'; '.join(counts)}." if counts else ""
     missing = row.protocol("quality", "left_out", [])
     if labels := [column.label for column in c.MEASURED if column.name in missing]:
