@@ -13,26 +13,21 @@ none. The release updates the discriminator after the generator, by a frame draw
 the same frame, as everywhere in this project.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
-from slimvid.nets.framewise import Drawn
 from slimvid.nets.patchgan import SpadeDiscriminator
 from slimvid.nets.spade import spade_spec
 from slimvid.teachers.gaugan_settings import Settings
-from slimvid.teachers.pairs import check_pairs
-from slimvid.training import objective
+from slimvid.teachers.pairs import PairObjective
 from slimvid.training.losses import adversarial, discriminating, feature_matching, perceptual
 from slimvid.training.objective import View
 from slimvid.training.run import Run
-from slimvid.training.singles import Singles, Views, sample_singles
 
 BETAS = (0.0, 0.9)
 
@@ -68,7 +63,7 @@ def check_task(
         )
 
 
-class Objective(objective.Objective):
+class Objective(PairObjective):
     """The paper's losses on pairs of single frames.
 
     Raises:
@@ -78,7 +73,6 @@ class Objective(objective.Objective):
     def __init__(self, run: Run, settings: Settings):
         super().__init__(run, settings)
         meta = run.data.meta
-        check_pairs(meta, "gaugan")
         check_task(settings, meta.condition, meta.height, meta.width, longest=run.longest)
         self.discriminators["disc"] = SpadeDiscriminator(
             meta.condition.channels + 3, settings.disc_width, scales=settings.disc_scales
@@ -93,16 +87,6 @@ class Objective(objective.Objective):
             for group in optimiser.param_groups:
                 group.update(betas=BETAS, lr=rate * group["lr"])
         return made
-
-    def sample(self, rng: np.random.Generator, index: int) -> Singles:
-        views = Views(enlarge=self.settings.enlarge, flip=self.settings.flip)
-        how = {"batch": self.settings.batch, "device": self.run.runtime.device}
-        return sample_singles(self.run.data, rng, paired=True, views=views, **how)
-
-    def unroll(self, generator: nn.Module, batch: Singles) -> Iterator[View]:
-        with self.run.runtime.autocast():
-            out = generator(generator.reads(batch.conditions[:, 0]))
-        yield View(batch=batch, out=Drawn(out.float()))
 
     def losses(self, view: View) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         s, condition = self.settings, view.batch.conditions[:, 0]

@@ -10,24 +10,19 @@ its dropout at test time). GAN Compression, CAT and OMGD replace the logarithms 
 CycleGAN's ResNet, which `gan` and `generator` say.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from slimvid.data.condition import ConditionSpec
-from slimvid.nets.framewise import Drawn
 from slimvid.nets.patchgan import PatchGan, check_patch_size
 from slimvid.nets.resnet import resnet_spec
-from slimvid.teachers.pairs import check_pairs
+from slimvid.teachers.pairs import PairObjective
 from slimvid.teachers.pix2pix_settings import Settings
-from slimvid.training import objective
 from slimvid.training.losses import adversarial, discriminating
 from slimvid.training.objective import View
 from slimvid.training.run import Run
-from slimvid.training.singles import Singles, Views, sample_singles
 
 
 def generator_spec(
@@ -53,7 +48,7 @@ def check_task(
     check_patch_size(height, width, layers=settings.disc_layers)
 
 
-class Objective(objective.Objective):
+class Objective(PairObjective):
     """The paper's losses on pairs of single frames.
 
     Raises:
@@ -63,7 +58,6 @@ class Objective(objective.Objective):
     def __init__(self, run: Run, settings: Settings):
         super().__init__(run, settings)
         meta = run.data.meta
-        check_pairs(meta, "pix2pix")
         check_task(settings, meta.condition, meta.height, meta.width, longest=run.longest)
         self.discriminators["disc"] = PatchGan(
             meta.condition.channels + 3,
@@ -71,16 +65,6 @@ class Objective(objective.Objective):
             layers=settings.disc_layers,
             norm=settings.disc_norm,
         )
-
-    def sample(self, rng: np.random.Generator, index: int) -> Singles:
-        views = Views(enlarge=self.settings.enlarge, flip=self.settings.flip)
-        how = {"batch": self.settings.batch, "device": self.run.runtime.device}
-        return sample_singles(self.run.data, rng, paired=True, views=views, **how)
-
-    def unroll(self, generator: nn.Module, batch: Singles) -> Iterator[View]:
-        with self.run.runtime.autocast():
-            out = generator(generator.reads(batch.conditions[:, 0]))
-        yield View(batch=batch, out=Drawn(out.float()))
 
     def losses(self, view: View) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         x, y, out = view.batch.conditions[:, 0], view.batch.frames[:, 0], view.out.image
