@@ -15,7 +15,7 @@ from slimvid.compress.omgd_losses import Lite0Features, output_losses, ssim, sty
 from slimvid.compress.omgd_options import Options
 from slimvid.errors import SlimvidError
 from slimvid.settings import MethodSettings
-from slimvid.teachers import vid2vid
+from slimvid.teachers import teacher_module, train_original, vid2vid
 from slimvid.training.loop import Training
 
 SMALL = {"width": 0.5, "expand": 2, "deepen": 2}
@@ -33,7 +33,9 @@ def training(kind, told):
     def make(**options):
         settings, store = kind
         run, own = told(store), Options(**SMALL | options)
-        net = run.network(student_spec(settings, run.data.meta.condition, own, {}))
+        condition = run.data.meta.condition
+        below = teacher_module(settings).generator_spec(settings, condition)
+        net = run.network(student_spec(settings, condition, own, below))
         return Training(run, net, Online(run, settings, options=own, student=net))
 
     return make
@@ -143,6 +145,38 @@ def test_a_killed_run_ends_with_the_same_bytes(compressed, kind, tmp_path, monke
         run("killed")
     monkeypatch.setattr(Training, "step", step)
     assert run("killed") == whole
+
+
+def test_the_wide_teacher_goes_on_from_the_original(training, kind, told, tmp_path):
+    settings, store = kind
+    train_original(told(store, tmp_path), settings.model_copy(update={"iterations": 2}))
+    source, objective = artifact.read(tmp_path), training(teacher_start="original").objective
+    objective.begin_as(source)
+    theirs = source.module().state_dict()
+    assert all(torch.equal(t, theirs[n]) for n, t in objective.nets["wide"].state_dict().items())
+    for own in objective.objectives.values():  # whatever the judges share, they are the original's
+        judges = own.discriminators.state_dict()
+        assert all(torch.equal(t, judges[n]) for n, t in source.discriminators().items())
+
+
+def test_a_row_that_goes_on_from_the_original_says_of_which(compressed, kind, told, tmp_path):
+    settings, store = kind
+    original = told(store, tmp_path / "original")
+    train_original(original, settings.model_copy(update={"iterations": 2}))
+    options = {**SMALL, "deepen": 0, "teacher_start": "original", "train": {"iterations": 1}}
+    row = MethodSettings(method="omgd", options=options)
+    compressed(row, store, tmp_path / "row", teacher=tmp_path / "original", teacher_settings=settings)
+    said, teacher = artifact.read(tmp_path / "row").provenance, artifact.read(tmp_path / "original")
+    assert said["original_sha256"] == teacher.digest()
+    assert said["teachers"] == {"wide": teacher.spec}
+
+
+def test_a_teacher_that_cannot_go_on_from_the_original_is_refused(tiny_settings, tiny_task, told):
+    with pytest.raises(ValueError, match=r"`expand: 4` with `width: 0\.25`"):
+        Options(width=0.25, expand=2, teacher_start="original")
+    condition, options = told(tiny_task).data.meta.condition, Options(teacher_start="original")
+    with pytest.raises(SlimvidError, match="not from a compressed row; take `over` away"):
+        student_spec(tiny_settings, condition, options, {"kind": "vid2vid"})
 
 
 def test_specs_are_the_papers(tiny_settings, recyclegan_settings, tiny_task, told):

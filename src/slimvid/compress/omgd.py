@@ -23,11 +23,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from slimvid import artifact
+from slimvid.artifact import Artifact
 from slimvid.compress import Job
 from slimvid.compress.omgd_losses import channel_weights, output_losses, picture_features
 from slimvid.compress.omgd_options import Options
 from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
+from slimvid.files import sha256_json
 from slimvid.nets import build
 from slimvid.section import recorded
 from slimvid.settings import TeacherSettings
@@ -47,9 +50,15 @@ def student_spec(
     """The original's spec at the student's width (an even number of channels, at least 4).
 
     Raises:
-        SlimvidError: it has no such layer to distil.
+        SlimvidError: it has no such layer to distil; a teacher shall begin as ``below``, no original.
     """
-    spec = teacher_module(settings).generator_spec(settings, condition, width=_width(settings, options))
+    make = teacher_module(settings).generator_spec
+    goes_on = options.teacher_start == "original"
+    if goes_on and sha256_json(dict(below)) != sha256_json(make(settings, condition)):
+        raise SlimvidError(
+            "teacher_start: 'original' goes on from an original, not from a compressed row; take `over` away"
+        )
+    spec = make(settings, condition, width=_width(settings, options))
     with torch.device("meta"):
         distilled_layers(build(spec), options)
     return spec
@@ -60,7 +69,8 @@ def teacher_specs(
 ) -> dict[str, dict[str, Any]]:
     """The teachers' specs by name: the student's, wider; and where it is wanted, with more blocks."""
     own, make = _width(settings, options), teacher_module(settings).generator_spec
-    specs = {"wide": make(settings, condition, width=2 * round(own * options.expand / 2))}
+    wide = 2 * round(own * options.expand / 2) if options.teacher_start == "scratch" else settings.width
+    specs = {"wide": make(settings, condition, width=wide)}
     if options.deepen:
         specs["deep"] = make(settings, condition, width=own, blocks=settings.blocks * options.deepen)
     return specs
@@ -71,13 +81,18 @@ def compress(job: Job) -> None:
     options = job.parse(Options)
     run, settings = job.run, job.student_settings(options.train)
     condition = run.data.meta.condition
-    student = run.network(student_spec(settings, condition, options, {}))
+    original = artifact.read(job.teacher) if options.teacher_start == "original" else None
+    below = original.spec if original is not None else {}
+    student = run.network(student_spec(settings, condition, options, below))
     objective = Online(run, settings, options=options, student=student)
     provenance = {
         "options": recorded(options, leave_out=("train",)),
         "teachers": teacher_specs(settings, condition, options),
         "features": objective.features.NAME,
     }
+    if original is not None:
+        objective.begin_as(original)
+        provenance["original_sha256"] = original.digest()
     save(run, train(run, student, objective, settings, provenance=provenance))
 
 
@@ -120,6 +135,12 @@ class Online(Objective):
         self.connectors = nn.ModuleList(nn.Conv2d(own, theirs, 1, bias=False) for own, theirs in pairs)
         looked_at = {"student": student, "wide teacher": self.nets["wide"]}
         self.taps = [Taps(net, self.layers, whose=whose) for whose, net in looked_at.items()]
+
+    def begin_as(self, original: Artifact) -> None:
+        """Let the wide teacher go on from the original, and all discriminators from the original's."""
+        self.nets["wide"].load_state_dict(original.module().state_dict())
+        for objective in self.objectives.values():
+            original.load_discriminators(objective.discriminators)
 
     def networks(self, generator: nn.Module) -> dict[str, nn.Module]:
         found: dict[str, nn.Module] = {"generator": generator}

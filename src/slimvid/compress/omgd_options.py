@@ -1,6 +1,8 @@
 """The head of ``omgd`` (see ``slimvid.rows``): what a row of it may say."""
 
-from pydantic import Field
+from typing import Literal
+
+from pydantic import Field, model_validator
 
 from slimvid.originals import training_keys
 from slimvid.section import Section, Unique, UserPath
@@ -18,6 +20,11 @@ class Options(Section):
     deepen: int = Field(
         4, ge=0, description="the deep teacher's residual blocks over the student's; 0: no deep teacher"
     )
+    teacher_start: Literal["scratch", "original"] = Field(
+        "scratch",
+        description="of the wide teacher: from nothing (the paper), or from the original and its "
+        "discriminators; then it is as wide as the original: `width` times `expand` is 1",
+    )
     every: int = Field(3, ge=1, description="n: the teachers learn in every n-th step, the student in each")
     shared: int = Field(3, ge=0, description="stages of a discriminator that both teachers share")
     ssim: float = Field(10.0, ge=0, description="weight of 1 - SSIM (Eq. 4)")
@@ -34,3 +41,12 @@ class Options(Section):
         None, description="VGG-16 weights (torchvision); none: EfficientNet-Lite0 stands in for it"
     )
     train: dict = Field(default_factory=dict, description="changes to the original's training settings")
+
+    @model_validator(mode="after")
+    def _as_wide_as_the_original(self) -> "Options":
+        if self.teacher_start == "original" and round(self.width * self.expand, 6) != 1:
+            raise ValueError(
+                f"teacher_start: 'original' needs a wide teacher of the original's width: `expand: "
+                f"{1 / self.width:g}` with `width: {self.width:g}`"
+            )
+        return self
