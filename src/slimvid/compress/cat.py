@@ -34,6 +34,7 @@ from slimvid.settings import TeacherSettings
 from slimvid.teachers import student_objective, teacher_module
 from slimvid.training.finish import save
 from slimvid.training.frozen import FrozenTeacher
+from slimvid.training.inherit import begin_as, inherit_discriminators
 from slimvid.training.loop import Trained, train
 
 RECON = 5.0  # lambda_recon of the release's unpaired students
@@ -111,8 +112,7 @@ def compress(job: Job) -> None:
     choice, found = choose(job, teacher.generator, budget, least=options.least, identity=teacher.identity)
     student = run.network(choice.left)
     objective = student_objective(run, settings)
-    for name, judge in objective.discriminators.items():
-        judge.load_state_dict(teacher.objective.discriminators[name].state_dict())
+    inherit_discriminators(objective, teacher.objective)
     frozen = FrozenTeacher(job.teacher, run, net=teacher.generator)
     recon = (RECON if settings.unpaired else 0.0) if options.recon is None else options.recon
     trained = train(
@@ -149,12 +149,12 @@ def inherit(net: nn.Module, original: artifact.Artifact) -> None:
     Scales stay 1 and biases 0 where the original's normalisations have none: at first that is the same. A
     bias before a batch normalisation, which the teacher has not (release), goes into its running mean.
     """
-    theirs, own = original.module().state_dict(), net.state_dict()
-    state = {name: theirs.get(name, tensor) for name, tensor in own.items()}
-    for name in theirs.keys() - own.keys():
+    source = original.module()
+    begin_as(net, source)
+    theirs, state = source.state_dict(), net.state_dict()
+    for name in theirs.keys() - state.keys():
         layer, key = name.rsplit(".", 1)
         place, number = layer.rsplit(".", 1)
         mean = f"{place}.{int(number) + 1}.running_mean"
-        if key == "bias" and mean in own and ".body." not in name:
-            state[mean] = state[mean] - theirs[name]
-    net.load_state_dict(state)
+        if key == "bias" and mean in state and ".body." not in name:
+            state[mean] -= theirs[name]

@@ -17,6 +17,7 @@ from slimvid.section import recorded
 from slimvid.settings import TeacherSettings
 from slimvid.teachers import student_objective, teacher_module
 from slimvid.training.frozen import FrozenTeacher
+from slimvid.training.inherit import begin_as, inherit_discriminators
 from slimvid.training.loop import Trained, train
 from slimvid.training.objective import Objective
 from slimvid.training.run import Run
@@ -71,7 +72,7 @@ class Line:
         net = run.network(self.space.spec(self.space.largest))
         inherit_strongest(teacher.generator, net)
         objective = student_objective(run, settings)
-        inherit_judges(objective, teacher.objective)
+        inherit_discriminators(objective, teacher.objective)
         return self._learn(net, objective, self._distillation(net, objective))
 
     def supernet(self, student: Stage | None) -> Stage:
@@ -83,7 +84,7 @@ class Line:
         distillation = SupernetDistillation(self.options, self.frozen, objective, elastic=elastic)
         if student is not None:
             net.load_state_dict(student.trained.generator.state_dict())
-            inherit_judges(objective, student.trained.objective)
+            inherit_discriminators(objective, student.trained.objective)
             distillation.inherit(student.distillation)
         return self._learn(net, objective, distillation)
 
@@ -95,7 +96,7 @@ class Line:
             facts = {**supernet.trained.provenance, **facts}
             return replace(supernet.trained, generator=chosen.net, provenance=facts)
         objective = student_objective(run, settings)
-        inherit_judges(objective, supernet.trained.objective)
+        inherit_discriminators(objective, supernet.trained.objective)
         distillation = self._distillation(chosen.net, objective)
         distillation.inherit(supernet.distillation)
         return self._learn(chosen.net, objective, distillation, **facts).trained
@@ -127,20 +128,6 @@ class Line:
 def copied(net: nn.Module) -> nn.Module:
     """A plain network of its own with the same weights."""
     return sub_network(net.state_dict(), net.spec)
-
-
-def begin_as(net: nn.Module, other: nn.Module) -> None:
-    """Take from another network every tensor of the same name and shape."""
-    own, theirs = net.state_dict(), other.state_dict()
-    same = {name: theirs[name] for name in own if name in theirs and theirs[name].shape == own[name].shape}
-    net.load_state_dict(own | same)
-
-
-def inherit_judges(objective: Objective, other: Objective) -> None:
-    """Go on with the discriminators of the stage before (3.1); a student may have fewer than its teacher."""
-    theirs = other.discriminators.state_dict()
-    own = objective.discriminators
-    own.load_state_dict({name: theirs[name] for name in own.state_dict()})
 
 
 def even(channels: float) -> int:
