@@ -172,6 +172,14 @@ def pix2pix_settings():
 
 
 @pytest.fixture(scope="session")
+def pix2pix_resnet(pix2pix_settings):
+    """The same with a ResNet, as the papers that compress it have it, and batch normalisation."""
+    kept = pix2pix_settings.model_dump(exclude={"downs", "dropout"})
+    own = {"generator": "resnet", "blocks": 1, "gan": "hinge"}
+    return type(pix2pix_settings).model_validate({**kept, **own})
+
+
+@pytest.fixture(scope="session")
 def tiny_settings():
     """Settings of a training that takes a second."""
     from slimvid.teachers.vid2vid_settings import Settings

@@ -124,6 +124,19 @@ def test_a_mistake_in_a_row_is_named_where_it_was_written(changes, message, tmp_
     assert "\n" not in str(error.value)
 
 
+def test_a_search_by_video_distance_is_refused_on_pictures(tmp_path) -> None:
+    own = {"source": "world", "world": "city", "stills": True, "translation": "game2camera"}
+    size = {"height": 32, "width": 48, "train_clips": 2, "val_clips": 2, "test_clips": 2}
+    pictures = {"tasks": {"p": {**own, "teacher": "recyclegan", **size}}}
+    wanted = {"variants": {"gan_compression": {"options": {"metric": "video_distance_lite0"}}}}
+    table = {"table1": {"tasks": ["p"], "methods": ["gan_compression"]}}
+    loaded(tmp_path, **pictures, **wanted)  # a row that no table has on pictures
+    loaded(tmp_path, **pictures, **table)
+    message = r"field variants\.gan_compression\.options\.metric: on p: .*; give frame_distance_lite0"
+    with pytest.raises(SlimvidError, match=message):
+        loaded(tmp_path, **pictures, **table, **wanted)
+
+
 def test_a_row_names_the_weights_of_its_own(tmp_path) -> None:
     own = {"i3d": "i3d.pt", "train": {"vgg": "vgg.pth"}}
     found = loaded(tmp_path, methods={"fast_vid2vid": {"options": own}})

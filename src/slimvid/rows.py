@@ -10,6 +10,8 @@ A method ``NAME`` is ``slimvid/compress/NAME.py`` and its head ``NAME_options.py
     NEEDS       what its training is given from later rooms (``GIVEN``); ``keyframes``: those that its plan
                 chooses in the training clips (``job.keyframes``); ``evaluate``: how well a network draws the
                 validation clips (``job.evaluate``). Left out: nothing
+    unfit       ``unfit(options, task settings)``: what of valid options a measured task cannot have, as
+                ``key: why; the remedy``, or None. Left out: nothing
     SEARCHED    True: the widths of its student follow from its training and stand in its artifact alone;
                 ``student_spec`` gives the widest. Left out: they follow from settings and options
 """
@@ -107,6 +109,8 @@ def check_rows(config: "Config") -> None:
             if kind in getattr(own, "TEACHERS", (kind,)):
                 _check_options(config, task, row, own)
                 _check_plan(config, task, row, own)
+                if (task, row) in measured:
+                    _check_task(config, task, row, own)
             elif (task, row) in measured:
                 known = ", ".join(own.TEACHERS)
                 raise SlimvidError(
@@ -124,6 +128,13 @@ def _check_options(config: "Config", task: str, row: str, own: ModuleType) -> No
     if unread is not None:
         field = place(config, task, row, f"options.train.{unread}")
         raise SlimvidError(f"{field}: method {config.methods[row].method} does not read it; leave it out")
+
+
+def _check_task(config: "Config", task: str, row: str, own: ModuleType) -> None:
+    options = own.Options.model_validate(config.row(task, row).options)
+    if fault := getattr(own, "unfit", lambda *_: None)(options, config.tasks[task]):
+        key, _, why = fault.partition(": ")
+        raise SlimvidError(f"{place(config, task, row, f'options.{key}')}: on {task}: {why}")
 
 
 def _check_plan(config: "Config", task: str, row: str, own: ModuleType) -> None:

@@ -28,10 +28,13 @@ SPACE = {"stem": [0.5], "trunk": [0.5], "up": [0.75, 0.25], "calibrate": 12}
 
 
 class Evaluate:
-    """Stands in for the measure: wants small weights; PSNR is how many there are."""
+    """Stands in for the measure: wants small weights; PSNR is how many there are.
 
-    def __init__(self):
-        self.seen = []
+    Of single pictures there is the distance of frames alone.
+    """
+
+    def __init__(self, *, pictures=False):
+        self.seen, self.distance = [], f"{'frame' if pictures else 'video'}_distance_lite0"
 
     def __call__(self, net):
         assert not net.training
@@ -39,7 +42,7 @@ class Evaluate:
         if "separable" in net.spec["kind"] or net.spec.get("separable"):  # else it is the original
             self.seen.append(json.dumps(net.spec))
         return {
-            "video_distance_lite0": float(weights.square().mean()),
+            self.distance: float(weights.square().mean()),
             "psnr": float(len(weights)),
             "ssim": None,
         }
@@ -48,11 +51,22 @@ class Evaluate:
         return "fixed"
 
 
+KINDS = {
+    "vid2vid": ("tiny_settings", "tiny_task"),
+    "recyclegan": ("recyclegan_settings", "looks_task"),
+    "pix2pix": ("pix2pix_resnet", "looks_task"),
+    "cyclegan": ("cyclegan_settings", "looks_task"),
+}
+every_kind = pytest.mark.parametrize("kind", KINDS, indirect=True)
+
+
 @pytest.fixture(params=["vid2vid", "recyclegan"])
-def kind(request, tiny_settings, recyclegan_settings, tiny_task, looks_task):
-    return {"vid2vid": (tiny_settings, tiny_task), "recyclegan": (recyclegan_settings, looks_task)}[
-        request.param
-    ]
+def kind(
+    request, tiny_settings, recyclegan_settings, pix2pix_resnet, cyclegan_settings, tiny_task, looks_task
+):
+    settings = (tiny_settings, recyclegan_settings, pix2pix_resnet, cyclegan_settings)
+    stores = (tiny_task, looks_task, looks_task, looks_task)
+    return dict(zip(KINDS, zip(settings, stores, strict=True), strict=True))[request.param]
 
 
 @pytest.fixture
@@ -89,18 +103,21 @@ def space(kind, **options):
     return channel_space(spec, settings.width, Options(**options))
 
 
+@every_kind
 def test_all_stages_run_and_a_plain_network_is_kept(row, kind):
     evaluate = Evaluate()
     out = row("gc", evaluate)
     source = artifact.read(out)
     source.module()
     search = source.provenance["search"]
-    size = {"vid2vid": 2**4, "recyclegan": 2**2}[kind[0].teacher]
+    size = 2**4 if kind[0].teacher == "vid2vid" else 2**2
     assert len(evaluate.seen) == len(set(evaluate.seen)) == search["evaluated"] == size
     assert {"teacher", "distill", "supernet"} == set(source.provenance["stages"])
     curves = read_table(out / "curves.parquet").to_pydict()
     assert len(curves["step"]) == sum(LENGTHS.values())
-    assert np.isnan(curves["distill"]).tolist() == [True] * 2 + [False] * 7
+    taught = {"distill"} if kind[0].teacher == "pix2pix" else {"distill", "recon"}  # which has its own L1
+    assert {"distill", "recon"} & set(curves) == taught
+    assert all(np.isnan(curves[name]).tolist() == [True] * 2 + [False] * 7 for name in taught)
     history = read_table(out / "search.parquet").to_pydict()
     assert history["config"] == list(dict.fromkeys(history["config"])) and len(history["config"]) == len(
         evaluate.seen
@@ -258,6 +275,16 @@ def test_a_sub_network_is_judged_with_its_own_statistics(tiny_task, tiny_setting
     )
 
 
+def test_of_single_pictures_the_search_wants_their_distance(row, tmp_path):
+    said = artifact.read(row("gc", Evaluate(pictures=True))).provenance["search"]
+    assert said["metric"] == "frame_distance_lite0" and said["values"]["frame_distance_lite0"] > 0
+    with pytest.raises(
+        SlimvidError, match=r"gc\.options\.metric: video_d.* is not measured .* frame_d.*, psnr"
+    ):
+        row("other", Evaluate(pictures=True), metric="video_distance_lite0")
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_metric_that_a_task_lacks_names_those_that_there_are(row, tmp_path):
     with pytest.raises(
         SlimvidError, match=r"methods.gc.options.metric: ssim is not measured .* give one of video_d.*, psnr"
@@ -266,6 +293,7 @@ def test_a_metric_that_a_task_lacks_names_those_that_there_are(row, tmp_path):
     assert not (tmp_path / "gc").exists()  # before anything was trained
 
 
+@every_kind
 def test_budgets_that_cannot_be_are_refused_before_anything_runs(kind):
     settings, _ = kind
     condition = SimpleNamespace(channels=1, foreground=())
@@ -279,6 +307,13 @@ def test_budgets_that_cannot_be_are_refused_before_anything_runs(kind):
     budget = own.share(ordered[2:3])[0]
     spec = student_spec(settings, condition, Options(**SPACE, budget=budget), below)
     assert own.share([config for config in own if own.spec(config) == spec]).tolist() == [budget]
+
+
+def test_a_unet_is_refused(pix2pix_settings):
+    condition = SimpleNamespace(channels=1)
+    below = teacher_module(pix2pix_settings).generator_spec(pix2pix_settings, condition)
+    with pytest.raises(SlimvidError, match="a unet has none; say `generator: resnet`"):
+        student_spec(pix2pix_settings, condition, Options(), below)
 
 
 @pytest.mark.parametrize(

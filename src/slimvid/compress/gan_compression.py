@@ -1,4 +1,4 @@
-"""GAN Compression (Li et al. 2020) of a video original: one network of all widths, and a search in it.
+"""GAN Compression (Li et al. 2020): one network of all widths, and a search in it.
 
     full  decomposed teacher -> student (its strongest channels, distilled) -> once-for-all network
           -> search on `val` within a budget of MACs -> fine-tuning -> plain network
@@ -11,8 +11,9 @@ Each step of the once-for-all network is of one configuration (3.3). The search 
 validation clips by one sub-network after another, without any training. The chosen one is kept, as a plain
 network.
 
-The paper compresses generators of images; a video original's sub-networks draw streams, each frame after its
-own. Fast-Vid2Vid, which compares with this method, searches by video distance (its 4.1), and so does this.
+The paper compresses generators of images, and searches by FID; here that is the frame distance. A video
+original's sub-networks draw streams, each frame after its own. Fast-Vid2Vid, which compares with this method,
+searches by video distance (its 4.1), and so does this there.
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from typing import Any
 
 from slimvid import artifact
 from slimvid.compress import Job
-from slimvid.compress.gan_compression_judge import Judge, judged_original
+from slimvid.compress.gan_compression_judge import Judge, check_metric
 from slimvid.compress.gan_compression_options import ROLES, Options
 from slimvid.compress.gan_compression_search import some_within
 from slimvid.compress.gan_compression_stages import Line, copied, even
@@ -57,7 +58,15 @@ def channel_space(original: Mapping[str, Any], width: int, options: Options) -> 
 
     Args:
         original: its spec, of that ``width``.
+
+    Raises:
+        SlimvidError: it has no residual blocks.
     """
+    if original["kind"] == "unet":
+        raise SlimvidError(
+            "gan_compression makes residual blocks separable, and a unet has none; say `generator: resnet` "
+            "in the original's settings"
+        )
     numbers = {role: [even(share * width) for share in options.shares(role)] for role in ROLES}
     return ChannelSpace(original, [numbers[position.role] for position in positions(original)])
 
@@ -69,7 +78,9 @@ def compress(job: Job) -> None:
     source = artifact.read(job.teacher)
     space = channel_space(source.spec, settings.width, options)
     some_within(space, options.budget)  # refused before anything is trained, and so is what cannot be judged
-    original = judged_original(job, options, source.module())
+    original = job.evaluate(source.module())
+    options = options.filled(settings.teacher, original)
+    check_metric(job, options, original)
     line = Line(job=job, options=options, settings=settings, source=source, space=space)
     if options.pipeline == "full":
         decomposed = line.teacher()

@@ -26,20 +26,21 @@ from slimvid.training.statistics import drawn_batches, needs_statistics, take_st
 SEARCHING = 1 << 26  # index of the search's random numbers, apart from those of any step
 
 
-def judged_original(job: Job, options: Options, net: nn.Module) -> Values:
-    """The original's figures on `val`: what can be measured there shows before anything is trained.
+def check_metric(job: Job, options: Options, original: Values) -> None:
+    """Refuse a search for what is not measured on `val`, before anything is trained.
+
+    Args:
+        options: filled. original: the figures of the original.
 
     Raises:
-        SlimvidError: the metric that the search wants cannot; or the evaluator is missing, or of other data.
+        SlimvidError: names those that are.
     """
-    values = job.evaluate(net)
-    if values[options.metric] is None:
-        known = [name for name in METRICS if values.get(name) is not None]
+    if original.get(options.metric) is None:
+        known = [name for name in METRICS if original.get(name) is not None]
         raise SlimvidError(
             f"methods.{job.run.row}.options.metric: {options.metric} is not measured on `val` of "
             f"{job.run.task}; give one of {', '.join(known)}"
         )
-    return values
 
 
 class Judge:

@@ -1,20 +1,24 @@
 """The head of ``gan_compression`` (see ``slimvid.rows``): what a row of it may say."""
 
-from typing import Annotated, Literal, get_args
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from slimvid.originals import training_keys
 from slimvid.section import Section, Unique
 
-TEACHERS = ("vid2vid", "recyclegan")
+if TYPE_CHECKING:
+    from slimvid.settings import TaskSettings
+
+TEACHERS = ("vid2vid", "recyclegan", "pix2pix", "cyclegan")
 PLANS = ("every_frame", "keyframes")
 NEEDS = ("evaluate",)
 SEARCHED = True
 # The space and the budget are of the original's network, the discriminators go on from one stage to the next.
 INHERITED = {
     *("width", "downs", "blocks", "past", "norm", "foreground", "first", "start", "going_on"),
-    *("disc_width", "disc_scales", "disc_layers", "temporal_scales"),
+    *("generator", "dropout", "disc_width", "disc_scales", "disc_layers", "disc_norm", "temporal_scales"),
 }
 TRAIN = training_keys() - INHERITED
 
@@ -22,6 +26,7 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Shares = Annotated[Unique[Share], Field(min_length=1)]
 Metric = Literal["video_distance_lite0", "frame_distance_lite0", "psnr", "ssim"]
 METRICS = get_args(Metric)
+OF_VIDEO, OF_PICTURES = "video_distance_lite0", "frame_distance_lite0"  # what is wanted where nothing is said
 HIGHER_IS_BETTER = ("psnr", "ssim")
 ROLES = ("stem", "trunk", "up")
 TRAINS_NOTHING = (
@@ -37,6 +42,8 @@ TRAINS_NOTHING = (
 # The candidates of the release as shares of the original's 64: channels-48, and for fast channels-64-pix2pix.
 FULL = {"stem": (0.75, 0.5), "trunk": (0.75, 0.625, 0.5), "up": (0.75, 0.5, 0.375, 0.25)}
 FAST = dict.fromkeys(ROLES, (1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25))
+RECON = 10.0
+RECON_OF = {"pix2pix": 0.0}  # kinds of original whose own objective has that loss, with its release's weight
 NOT_FAST = ("teacher_width", "teacher_start")
 
 
@@ -87,12 +94,19 @@ class Options(Section):
     teacher_start: Literal["scratch", "original"] = Field(
         "scratch", description="original: the teacher begins with the original's weights outside its blocks"
     )
-    recon: float = Field(
-        10.0, ge=0, description="weight of L1 to the truth; without pairs to the teacher's frame"
+    recon: float | None = Field(
+        None,
+        ge=0,
+        description="weight of L1 to the truth; without pairs to the teacher's frame; none: 10, or 0 of "
+        "pix2pix, whose own objective has it",
     )
     distill: float = Field(1.0, ge=0, description="weight of the features' distance, sum over four layers")
     iterations: Lengths = Field(Lengths(), description="of the stages")
-    metric: Metric = Field("video_distance_lite0", description="what the search wants best on `val`")
+    metric: Metric | None = Field(
+        None,
+        description="what the search wants best on `val`; none: video_distance_lite0, or of single pictures "
+        "frame_distance_lite0",
+    )
     search: Literal["auto", "exhaustive", "evolution"] = Field(
         "auto", description="auto: exhaustive where at most `most` configurations are within the budget"
     )
@@ -106,6 +120,12 @@ class Options(Section):
     def shares(self, role: str) -> tuple[float, ...]:
         """The widths that positions of a role may have, shares of the original's."""
         return getattr(self, role) or (FULL if self.pipeline == "full" else FAST)[role]
+
+    def filled(self, kind: str, measured: Mapping[str, float | None]) -> "Options":
+        """The options with what they leave to the kind of original, and to what can be measured of it."""
+        recon = RECON_OF.get(kind, RECON) if self.recon is None else self.recon
+        usual = OF_PICTURES if measured.get(OF_VIDEO) is None else OF_VIDEO
+        return self.model_copy(update={"recon": recon, "metric": self.metric or usual})
 
     @model_validator(mode="after")
     def _of_one_pipeline(self) -> "Options":
@@ -123,3 +143,10 @@ class Options(Section):
                 "trunk and up; the student takes its first weights from the teacher"
             )
         return self
+
+
+def unfit(options: Options, task: "TaskSettings") -> str | None:
+    """What of these options a task cannot have: see ``slimvid.rows``."""
+    if options.metric == OF_VIDEO and task.longest == 1:
+        return f"metric: {OF_VIDEO} has no value for single pictures; give {OF_PICTURES}, or leave it out"
+    return None
