@@ -231,10 +231,11 @@ def compressed(told):
     from slimvid.measure.evaluate import Costs
     from slimvid.measure.latency import Latencies
 
-    def run(settings, prepared, out, *, teacher, teacher_settings, keyframes=None, **changes):
+    def run(settings, prepared, out, *, teacher, teacher_settings, keyframes=None, evaluate=None, **changes):
         plan = settings.plan.model_dump(exclude_none=True)
         own = told(prepared, out, **{"row": "student", "plan": plan, **changes})
-        given = {"cost": Costs(own), "latency": Latencies(own), "keyframes": keyframes}
+        given = {"cost": Costs(own), "latency": Latencies(own)}
+        given |= {"keyframes": keyframes, "evaluate": evaluate}
         compress(own, settings, teacher=teacher, teacher_settings=teacher_settings, **given)
 
     return run

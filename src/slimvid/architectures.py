@@ -156,11 +156,7 @@ def _rows(config: "Config") -> Iterator[tuple[str, str]]:
 
 def _modules(config: "Config", task: str, row: str) -> list[str]:
     teacher = config.tasks[task].teacher
-    return (
-        [f"teachers.{teacher}"]
-        if row == "original"
-        else training_modules(config.methods[row].method, teacher)
-    )
+    return [f"teachers.{teacher}"] if row == "original" else training_modules(config.row(task, row), teacher)
 
 
 def _trained(config: "Config", task: str, options: Section) -> Section:

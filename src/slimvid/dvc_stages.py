@@ -223,7 +223,7 @@ def _student(config: Config, task: str, method: str, seed: int) -> Stage:
     looked_at = [read / "files" / "rows" / task / method, read / "files" / "teachers" / task]
     below = paths.artifact_files(task, config.teacher_row(method), seed)
     judged = []
-    if "evaluate" in needs(config.methods[method].method):
+    if "evaluate" in needs(config.row(task, method)):
         judged = [paths.prepared_files(task, "val")["val"], *paths.evaluator_files(task).values()]
     data = [*paths.prepared_files(task, "train").values(), *judged]
     return Stage(

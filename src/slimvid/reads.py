@@ -37,7 +37,7 @@ def code(config: Config, task: str, row: str) -> list[Path]:
     teacher = config.tasks[task].teacher
     if row == "original":
         return sources.training_sources(f"teachers.{teacher}")
-    return sources.training_sources(*training_modules(config.methods[row].method, teacher))
+    return sources.training_sources(*training_modules(config.row(task, row), teacher))
 
 
 def select_keyframes(config: Config, task: str, row: str) -> dict[str, Any]:

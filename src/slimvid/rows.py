@@ -7,9 +7,10 @@ A method ``NAME`` is ``slimvid/compress/NAME.py`` and its head ``NAME_options.py
     PLANS       kinds of plan that its artifact may carry
     TRAIN       keys of the original's training that a row may change in ``options.train``; empty: it trains
                 nothing, and the network stays what it was
-    NEEDS       what its training is given from later rooms (``GIVEN``); ``keyframes``: those that its plan
-                chooses in the training clips (``job.keyframes``); ``evaluate``: how well a network draws the
-                validation clips (``job.evaluate``). Left out: nothing
+    needs       ``needs(options)``: what a row's training is given from later rooms (``GIVEN``);
+                ``keyframes``: those that its plan chooses in the training clips (``job.keyframes``);
+                ``evaluate``: how well a network draws the validation clips (``job.evaluate``). Left out:
+                nothing
     unfit       ``unfit(options, task settings)``: what of valid options a measured task cannot have, as
                 ``key: why; the remedy``, or None. Left out: nothing
     SEARCHED    True: the widths of its student follow from its training and stand in its artifact alone;
@@ -30,6 +31,7 @@ from slimvid.sources import method_module
 
 if TYPE_CHECKING:
     from slimvid.config import Config
+    from slimvid.settings import MethodSettings
 
 T = TypeVar("T", bound=BaseModel)
 GIVEN = {
@@ -56,14 +58,15 @@ def head(method: str) -> ModuleType:
         ) from None
 
 
-def training_modules(method: str, teacher: str) -> list[str]:
-    """Modules below ``slimvid`` whose code decides what a method's training on a kind of teacher makes."""
-    return [method_module(method), f"teachers.{teacher}", *(GIVEN[need] for need in needs(method))]
+def training_modules(row: "MethodSettings", teacher: str) -> list[str]:
+    """Modules below ``slimvid`` whose code decides what a row's training on a kind of teacher makes."""
+    return [method_module(row.method), f"teachers.{teacher}", *(GIVEN[need] for need in needs(row))]
 
 
-def needs(method: str) -> tuple[str, ...]:
-    """What a method's training is given from later rooms."""
-    return getattr(head(method), "NEEDS", ())
+def needs(row: "MethodSettings") -> tuple[str, ...]:
+    """What a row's training is given from later rooms."""
+    own = head(row.method)
+    return own.needs(own.Options.model_validate(row.options)) if hasattr(own, "needs") else ()
 
 
 def searched(method: str) -> bool:

@@ -14,6 +14,7 @@ from slimvid.compress.omgd import Online, share, student_spec, teacher_specs
 from slimvid.compress.omgd_losses import Lite0Features, output_losses, ssim, style, total_variation
 from slimvid.compress.omgd_options import Options
 from slimvid.errors import SlimvidError
+from slimvid.rows import needs
 from slimvid.settings import MethodSettings
 from slimvid.teachers import teacher_module, train_original, vid2vid
 from slimvid.training.loop import Training
@@ -30,15 +31,21 @@ def kind(request, tiny_settings, recyclegan_settings, tiny_task, looks_task):
 
 @pytest.fixture
 def training(kind, told):
-    def make(**options):
+    def make(evaluate=None, **options):
         settings, store = kind
         run, own = told(store), Options(**SMALL | options)
         condition = run.data.meta.condition
         below = teacher_module(settings).generator_spec(settings, condition)
         net = run.network(student_spec(settings, condition, own, below))
-        return Training(run, net, Online(run, settings, options=own, student=net))
+        return Training(run, net, Online(run, settings, options=own, student=net, evaluate=evaluate))
 
     return make
+
+
+def judged(*distances):
+    """An evaluation that gives these frame distances, one a call, and then the last."""
+    left = list(distances)
+    return lambda net: {"frame_distance_lite0": left.pop(0) if len(left) > 1 else left[0]}
 
 
 def weights(training):
@@ -60,16 +67,45 @@ def test_teachers_learn_every_nth_step_and_the_student_in_each(training):
     assert any(name.startswith("wide_gan") for name in first) and any("deep_disc" in name for name in first)
 
 
-def test_each_network_draws_once_a_picture(training, kind):
+@pytest.mark.parametrize("best_every", [None, 2])
+def test_each_network_draws_once_a_picture(training, best_every):
     """The teachers' own terms (cycles) apart, which the original has as well."""
-    t = training(every=2)
+    t = training(judged(1.0), every=2, best_every=best_every)
     calls = Counter()
     nets = {"student": t.generator, **t.objective.nets}
+    if best_every:
+        nets["best"] = t.objective.best.net
     for name, net in nets.items():
         net.register_forward_hook(lambda *_, name=name: calls.update([name]))
     t.step(1)
     pictures = t.tally.updates
-    assert calls == {"student": pictures, "wide": pictures, "deep": pictures}
+    wide = "best" if best_every else "wide"  # the current one is not looked at where another teaches
+    assert calls == {"student": pictures, wide: pictures, "deep": pictures}
+
+
+def test_the_best_wide_teacher_so_far_teaches(training):
+    """Judged before steps 0, 2 and 4: the second is nearer than the first, the third is not."""
+    t = training(judged(3.0, 2.0, 2.5), every=1, best_every=2, deepen=0)
+    wide, best = t.objective.nets["wide"], t.objective.best
+    seen = []
+    for index in range(5):
+        before = {name: weight.detach().clone() for name, weight in wide.named_parameters()}
+        g = t.step(index)
+        own = best.net.state_dict()
+        seen.append(all(torch.equal(weight, own[name]) for name, weight in before.items()))
+        assert "wide_gan" in " ".join(g) and not any(name.startswith("best") for name in g)
+    assert seen == [True, False, True, False, False] and float(best.distance) == 2.0
+    assert not list(best.parameters())
+    batch = t.objective.sample(np.random.default_rng(0), 1)
+    view = next(t.objective.unroll(t.generator, batch))
+    assert len(view.shown) == 1 and view.shown[0] is not view.teachers["wide"]
+
+
+def test_a_best_teacher_needs_a_distance(training):
+    with pytest.raises(SlimvidError, match="best_every: frame_distance_lite0 is not measured"):
+        training(judged(None), best_every=1).step(0)
+    assert needs(MethodSettings(method="omgd", options={"best_every": 5})) == ("evaluate",)
+    assert needs(MethodSettings(method="omgd")) == ()
 
 
 def test_the_student_sees_neither_the_truth_nor_a_discriminator(training):
@@ -124,12 +160,24 @@ def test_it_writes_the_student_alone_and_says_what_taught_it(compressed, kind, t
     assert np.isfinite(curves["ssim"]).all()
 
 
-def test_a_killed_run_ends_with_the_same_bytes(compressed, kind, tmp_path, monkeypatch):
+@pytest.mark.parametrize("best_every", [None, 2])
+def test_a_killed_run_ends_with_the_same_bytes(compressed, kind, tmp_path, monkeypatch, best_every):
     settings, store = kind
-    row = MethodSettings(method="omgd", options={**SMALL, "train": {"iterations": 4, "save_every": 2}})
+    options = {**SMALL, "best_every": best_every, "train": {"iterations": 4, "save_every": 2}}
+    row = MethodSettings(method="omgd", options=options)
+
+    class Rising:
+        """The first teacher stays the best, whoever asks."""
+
+        def __call__(self, net):
+            return {"frame_distance_lite0": 1.0}
+
+        def identity(self):
+            return "rising"
 
     def run(name):
-        compressed(row, store, tmp_path / name, teacher=tmp_path, teacher_settings=settings)
+        given = {"teacher": tmp_path, "teacher_settings": settings, "evaluate": Rising()}
+        compressed(row, store, tmp_path / name, **given)
         return (tmp_path / name / "weights.safetensors").read_bytes()
 
     step = Training.step

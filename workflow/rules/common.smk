@@ -130,7 +130,7 @@ def below_input(wildcards):
 
 def method_input(wildcards):
     """What a method that evaluates networks looks at: the validation clips and the task's evaluator."""
-    if "evaluate" not in needs(SETTINGS.methods[wildcards.method].method):
+    if "evaluate" not in needs(SETTINGS.row(wildcards.task, wildcards.method)):
         return []
     files = {
         **paths.prepared_files(wildcards.task, "val"),

@@ -57,7 +57,7 @@ class Job:
             ``over``; teacher_settings: how the original was trained.
         cost: gives what the network of an architecture spec costs on frames of the task's size.
         latency: gives how long the networks of specs take for such a frame, seconds, timed in turns.
-        keyframes, evaluate: where the method's head NEEDS them: the key-frames that a plan of key-frames
+        keyframes, evaluate: where the method's head ``needs`` them: the key-frames that a plan of key-frames
             chooses in each training clip; how well a network in memory draws the validation clips (distances,
             PSNR and SSIM by name), with an ``identity()`` for the artifact's provenance.
     """

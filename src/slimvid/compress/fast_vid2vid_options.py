@@ -7,7 +7,6 @@ from slimvid.section import Section, UserPath
 
 TEACHERS = ("vid2vid",)
 PLANS = ("keyframes", "every_frame")
-NEEDS = ("keyframes",)  # its gaps are those between the plan's key-frames
 TRAIN = training_keys() - {"sequence_max", "sequence_doubles_every"}  # its sequences keep their length
 
 
@@ -26,3 +25,8 @@ class Options(Section):
     )
     i3d: UserPath | None = Field(None, description="i3d_torchscript.pt; none: a fixed random video network")
     train: dict = Field(default_factory=dict, description="changes to the teacher's training settings")
+
+
+def needs(options: Options) -> tuple[str, ...]:
+    """Its gaps are those between the plan's key-frames."""
+    return ("keyframes",)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 TEACHERS = ("vid2vid", "recyclegan", "pix2pix", "cyclegan")
 PLANS = ("every_frame", "keyframes")
-NEEDS = ("evaluate",)
 SEARCHED = True
 # The space and the budget are of the original's network, the discriminators go on from one stage to the next.
 INHERITED = {
@@ -150,3 +149,8 @@ def unfit(options: Options, task: "TaskSettings") -> str | None:
     if options.metric == OF_VIDEO and task.longest == 1:
         return f"metric: {OF_VIDEO} has no value for single pictures; give {OF_PICTURES}, or leave it out"
     return None
+
+
+def needs(options: Options) -> tuple[str, ...]:
+    """The search draws the validation clips."""
+    return ("evaluate",)

@@ -10,14 +10,14 @@ The teachers learn in every n-th step; each network runs once a step. At the end
 The paper works on image GANs. On a video original each of the three networks draws a stream of its own, frame
 by frame in step. Its deep teacher has residual blocks after every change of size; here the trunk has more of
 them, so that it is the original's kind of network. Its best wide teacher of CycleGAN is chosen by evaluations
-in between; here the current one teaches, as in its pix2pix. Where the release differs: it sums Eq. 10 over
-the layers (here the mean) and adds normalisation and ReLU to the connector, which the paper has as a
-convolution.
+in between (``best_every``); else the current one teaches, as in its pix2pix. Where the release differs: it
+sums Eq. 10 over the layers (here the mean) and adds normalisation and ReLU to the connector, which the paper
+has as a convolution; with CycleGAN it trains teacher and student in turns, here in one loop as elsewhere.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from slimvid import artifact
 from slimvid.artifact import Artifact
 from slimvid.compress import Job
+from slimvid.compress.omgd_best import Best
 from slimvid.compress.omgd_losses import channel_weights, output_losses, picture_features
 from slimvid.compress.omgd_options import Options
 from slimvid.data.condition import ConditionSpec
@@ -40,6 +41,9 @@ from slimvid.training.loop import train
 from slimvid.training.objective import Objective, View
 from slimvid.training.run import Run
 from slimvid.training.taps import Taps, tap_channels
+
+if TYPE_CHECKING:
+    from slimvid.compress import Evaluate
 
 LAYERS = 4  # feature maps whose channels are distilled (release)
 
@@ -84,12 +88,14 @@ def compress(job: Job) -> None:
     original = artifact.read(job.teacher) if options.teacher_start == "original" else None
     below = original.spec if original is not None else {}
     student = run.network(student_spec(settings, condition, options, below))
-    objective = Online(run, settings, options=options, student=student)
+    objective = Online(run, settings, options=options, student=student, evaluate=job.evaluate)
     provenance = {
         "options": recorded(options, leave_out=("train",)),
         "teachers": teacher_specs(settings, condition, options),
         "features": objective.features.NAME,
     }
+    if options.best_every:
+        provenance["judge"] = job.evaluate.identity()
     if original is not None:
         objective.begin_as(original)
         provenance["original_sha256"] = original.digest()
@@ -101,10 +107,13 @@ class OnlineView(View):
     """The student's picture, the teachers' of the same sample, and what the distilled layers gave.
 
     Attributes:
-        teachers: views by name. wide: of the wide teacher's layers; ``features`` are the student's.
+        teachers: views of the teachers that were looked at, by name. shown: those that the student learns
+            from. wide: of the wide teacher's layers, the best's where that teaches; ``features`` are the
+            student's.
     """
 
     teachers: Mapping[str, View] = field(default_factory=dict)
+    shown: Sequence[View] = ()
     wide: Mapping[str, Tensor] = field(default_factory=dict)
 
 
@@ -112,10 +121,19 @@ class Online(Objective):
     """The teachers' objectives and the student's distillation, all in one step.
 
     Args:
-        student: the network to train, whose layers are looked at.
+        student: the network to train, whose layers are looked at. evaluate: as ``job.evaluate``, for
+            ``best_every``.
     """
 
-    def __init__(self, run: Run, settings: TeacherSettings, *, options: Options, student: nn.Module):
+    def __init__(
+        self,
+        run: Run,
+        settings: TeacherSettings,
+        *,
+        options: Options,
+        student: nn.Module,
+        evaluate: "Evaluate | None" = None,
+    ):
         super().__init__(run, settings)
         module, specs = teacher_module(settings), teacher_specs(settings, run.data.meta.condition, options)
         self.options, self.teaching = options, True
@@ -133,7 +151,9 @@ class Online(Objective):
         widths = [tap_channels(net.spec, self.layers, size) for net in (student, self.nets["wide"])]
         pairs = zip(*widths, strict=True)
         self.connectors = nn.ModuleList(nn.Conv2d(own, theirs, 1, bias=False) for own, theirs in pairs)
-        looked_at = {"student": student, "wide teacher": self.nets["wide"]}
+        self.best = Best(build(specs["wide"]), evaluate) if options.best_every else None
+        teaches = self.nets["wide"] if self.best is None else self.best.net
+        looked_at = {"student": student, "wide teacher": teaches}
         self.taps = [Taps(net, self.layers, whose=whose) for whose, net in looked_at.items()]
 
     def begin_as(self, original: Artifact) -> None:
@@ -151,22 +171,35 @@ class Online(Objective):
 
     def sample(self, rng: np.random.Generator, index: int) -> Any:
         self.teaching = index % self.options.every == 0
+        if self.best is not None and index % self.options.best_every == 0:
+            self.best.challenge(self.nets["wide"])
         return self.objectives["wide"].sample(rng, index)
 
     def unroll(self, generator: nn.Module, batch: Any) -> Iterator[OnlineView]:
-        """Three streams in step; the teachers' without gradient where they do not learn."""
-        streams = {
-            name: o.unroll(net, batch) if self.teaching else silent(o.stream(net, batch))
-            for (name, o), net in zip(self.objectives.items(), self.nets.values(), strict=True)
-        }
-        student = self.objectives["wide"].stream(generator, batch)
-        for own, *views in zip(student, *streams.values(), strict=True):
+        """All streams in step, the student's and its teachers'; those that do not learn without gradient."""
+        streams = {"student": self.objectives["wide"].stream(generator, batch), **self._streams(batch)}
+        for views in zip(*streams.values(), strict=True):
+            drawn = dict(zip(streams, views, strict=True))
+            own, best = drawn.pop("student"), drawn.pop("best", None)
             features, wide = (taps.take() for taps in self.taps)
-            teachers = dict(zip(streams, views, strict=True))
+            teachers = {name: view for name, view in drawn.items() if name != "wide" or best is None}
+            shown = [view for view in (best, *teachers.values()) if view is not None]
             yield OnlineView(
                 **{"t": own.t, "batch": batch, "drawn": own.drawn, "out": own.out},
-                **{"features": features, "teachers": teachers, "wide": wide},
+                **{"features": features, "teachers": drawn, "shown": shown, "wide": wide},
             )
+
+    def _streams(self, batch: Any) -> dict[str, Iterator[View]]:
+        """The streams of the teachers that are looked at in this step: to learn, or to be learned from."""
+        streams = {}
+        for (name, o), net in zip(self.objectives.items(), self.nets.values(), strict=True):
+            if self.teaching:
+                streams[name] = o.unroll(net, batch)
+            elif name != "wide" or self.best is None:
+                streams[name] = silent(o.stream(net, batch))
+        if self.best is not None:
+            streams["best"] = silent(self.objectives["wide"].stream(self.best.net, batch))
+        return streams
 
     def losses(self, view: OnlineView) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         g: dict[str, Tensor] = {}
@@ -182,7 +215,7 @@ class Online(Objective):
 
     def _distil(self, view: OnlineView) -> dict[str, Tensor]:
         """Eq. 11, weighted."""
-        o, pictures = self.options, [teacher.out.image.detach() for teacher in view.teachers.values()]
+        o, pictures = self.options, [teacher.out.image.detach() for teacher in view.shown]
         with self.run.runtime.autocast():
             losses = output_losses(self.features, view.out.image, pictures)
         losses = {name: getattr(o, name) * value for name, value in losses.items()}

@@ -26,6 +26,12 @@ class Options(Section):
         "discriminators; then it is as wide as the original: `width` times `expand` is 1",
     )
     every: int = Field(3, ge=1, description="n: the teachers learn in every n-th step, the student in each")
+    best_every: int | None = Field(
+        None,
+        ge=1,
+        description="m: the best wide teacher so far teaches, by the frame distance on `val` in every m-th "
+        "iteration (4.1, for CycleGAN: 10 and 6 epochs); none: the current one",
+    )
     shared: int = Field(3, ge=0, description="stages of a discriminator that both teachers share")
     ssim: float = Field(10.0, ge=0, description="weight of 1 - SSIM (Eq. 4)")
     feature: float = Field(10.0, ge=0, description="weight of the feature loss (Eq. 5)")
@@ -50,3 +56,8 @@ class Options(Section):
                 f"{1 / self.width:g}` with `width: {self.width:g}`"
             )
         return self
+
+
+def needs(options: Options) -> tuple[str, ...]:
+    """Where the best teacher so far teaches, teachers are judged on `val`."""
+    return ("evaluate",) if options.best_every else ()
