@@ -354,32 +354,35 @@ def test_a_compressed_row_has_no_place_for_a_teacher(tiny_settings):
     assert student_spec(tiny_settings, condition, Options(), original) == teacher_spec(original)
 
 
+@pytest.fixture
+def compressed_original(told, compressed, tmp_path):
+    """compressed_original(settings, store): document and curves of a row on a new original."""
+
+    def run(settings, store):
+        train_original(told(store, tmp_path / "t"), settings)
+        options = {"macs_share": 0.5, "least": 2, "start": "original", "train": {"iterations": 2}}
+        below = {"teacher": tmp_path / "t", "teacher_settings": settings}
+        compressed(MethodSettings(method="cat", options=options), store, tmp_path / "0", **below)
+        return document(tmp_path / "0"), pq.read_table(tmp_path / "0" / "curves.parquet").to_pydict()
+
+    return run
+
+
+@pytest.mark.parametrize(("kind", "back"), [("recyclegan", "spatial_source"), ("cyclegan", "cycle_source")])
 def test_an_unpaired_original_is_compressed_and_its_student_sees_the_teachers_pictures(
-    looks_task, recyclegan_settings, told, compressed, tmp_path
+    kind, back, looks_task, compressed_original, request
 ):
-    train_original(told(looks_task, tmp_path / "t"), recyclegan_settings)
-    options = {"macs_share": 0.5, "least": 2, "start": "original", "train": {"iterations": 2}}
-    below = {"teacher": tmp_path / "t", "teacher_settings": recyclegan_settings}
-    compressed(MethodSettings(method="cat", options=options), looks_task, tmp_path / "0", **below)
-    made = document(tmp_path / "0")
+    made, curves = compressed_original(request.getfixturevalue(f"{kind}_settings"), looks_task)
     assert made["spec"]["kind"] == "inception" and made["spec"]["norm"] == "instance_affine"
-    curves = pq.read_table(tmp_path / "0" / "curves.parquet").to_pydict()
-    first = [np.isfinite(curves[name]).tolist() for name in ("spatial_source", "align", "recon")]
+    assert "back" not in made  # the original keeps its own
+    first = [np.isfinite(curves[name]).tolist() for name in (back, "align", "recon")]
     assert first == [[True] * 2 + [False] * 2, *[[False] * 2 + [True] * 2] * 2]
 
 
 @pytest.mark.parametrize("norm", ["batch", "instance"])
-def test_the_papers_pix2pix_is_compressed(looks_task, pix2pix_settings, told, compressed, tmp_path, norm):
-    kept = pix2pix_settings.model_dump(exclude={"downs", "dropout"})
-    own = {"generator": "resnet", "blocks": 2, "norm": norm, "gan": "hinge"}
-    settings = type(pix2pix_settings).model_validate({**kept, **own})
-    train_original(told(looks_task, tmp_path / "t"), settings)
-    options = {"macs_share": 0.5, "least": 2, "start": "original", "train": {"iterations": 2}}
-    below = {"teacher": tmp_path / "t", "teacher_settings": settings}
-    compressed(MethodSettings(method="cat", options=options), looks_task, tmp_path / "0", **below)
-    made = document(tmp_path / "0")
+def test_the_papers_pix2pix_is_compressed(looks_task, pix2pix_resnet, compressed_original, norm):
+    made, curves = compressed_original(pix2pix_resnet.model_copy(update={"norm": norm}), looks_task)
     assert made["spec"]["norm"] == ("batch" if norm == "batch" else "instance_affine")
-    curves = pq.read_table(tmp_path / "0" / "curves.parquet").to_pydict()
     assert np.isfinite(curves["l1"]).all() and "recon" not in curves
     assert np.isnan(curves["align"]).tolist() == [True] * 2 + [False] * 2
 

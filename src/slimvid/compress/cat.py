@@ -9,9 +9,9 @@ discriminators it goes on with, and whose features it aligns its own with (3.3):
     L = L_original [+ lambda_recon |S - T|] - lambda_dist sum over layers of GKA                    (Eq. 5, 3)
 
 The paper works on image GANs. On a video original both its paths are pruned by the one threshold. Without
-pairs the teacher's pictures are the pairs and the way back is not learned, as in the paper. The release keeps
-the kept channels' scales and biases of instance norms, which its initialisation misses; the paper trains from
-scratch, and so does this.
+pairs the teacher's pictures are the pairs and the student learns no way back, as in the paper. The release
+keeps the kept channels' scales and biases of instance norms, which its initialisation misses; the paper
+trains from scratch, and so does this.
 """
 
 from collections.abc import Callable, Mapping

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from slimvid.originals import training_keys
 from slimvid.section import Section
 
-TEACHERS = ("vid2vid", "recyclegan", "pix2pix")
+TEACHERS = ("vid2vid", "recyclegan", "pix2pix", "cyclegan")
 PLANS = ("every_frame", "keyframes")
 SEARCHED = True
 # The method's own teacher has the original's channels, its student the teacher's discriminators.
