@@ -10,23 +10,28 @@ from pyarrow.parquet import read_table
 from scipy.ndimage import gaussian_filter
 
 from slimvid import artifact
-from slimvid.compress.omgd import Online, share, student_spec, teacher_specs
+from slimvid.compress.omgd import Online, distilled_layers, share, student_spec, teacher_specs
 from slimvid.compress.omgd_losses import Lite0Features, output_losses, ssim, style, total_variation
 from slimvid.compress.omgd_options import Options
 from slimvid.errors import SlimvidError
+from slimvid.nets import build
 from slimvid.rows import needs
 from slimvid.settings import MethodSettings
 from slimvid.teachers import teacher_module, train_original, vid2vid
 from slimvid.training.loop import Training
+from slimvid.training.taps import tap_channels
 
 SMALL = {"width": 0.5, "expand": 2, "deepen": 2}
 
 
-@pytest.fixture(params=["vid2vid", "recyclegan"])
-def kind(request, tiny_settings, recyclegan_settings, tiny_task, looks_task):
-    return {"vid2vid": (tiny_settings, tiny_task), "recyclegan": (recyclegan_settings, looks_task)}[
-        request.param
-    ]
+KINDS = {"vid2vid": "tiny", "recyclegan": "recyclegan", "pix2pix": "pix2pix", "cyclegan": "cyclegan"}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request, tiny_task, looks_task):
+    """Settings and store of an original of each kind; pix2pix's is a U-Net."""
+    settings = request.getfixturevalue(f"{KINDS[request.param]}_settings")
+    return settings, tiny_task if request.param == "vid2vid" else looks_task
 
 
 @pytest.fixture
@@ -236,6 +241,19 @@ def test_specs_are_the_papers(tiny_settings, recyclegan_settings, tiny_task, tol
     assert specs["wide"]["width"] == 64 and specs["deep"]["width"] == 16
     assert specs["deep"]["blocks"] == 4 * specs["wide"]["blocks"]
     assert set(teacher_specs(wide, condition, Options(deepen=0))) == {"wide"}
+
+
+def test_a_u_net_is_taught_by_the_papers_deep_one_at_the_papers_layers(pix2pix_settings, looks_task, told):
+    settings = pix2pix_settings.model_copy(update={"width": 64, "downs": 8})
+    condition, options = told(looks_task).data.meta.condition, Options()
+    specs = teacher_specs(settings, condition, options)
+    assert specs["deep"] == {**student_spec(settings, condition, options, {}), "expansions": 2}
+    with torch.device("meta"):
+        student = build(student_spec(settings, condition, options, {}))
+    layers = distilled_layers(student, options)
+    channels = tap_channels(student.spec, layers, (256, 256))
+    assert channels == [32, 128, 256, 64]  # 2n, 8n, and stacked 16n, 4n (release) with n = 16
+    assert len(distilled_layers(build({**student.spec, "downs": 4}), options)) == 3
 
 
 def test_a_layer_that_is_not_there_is_named(tiny_settings, tiny_task, told):

@@ -8,11 +8,12 @@ The teachers learn in every n-th step; each network runs once a step. At the end
     L = lambda_CD L_CD(wide) + sum over teachers of (SSIM + feature + style + TV)                     (Eq. 11)
 
 The paper works on image GANs. On a video original each of the three networks draws a stream of its own, frame
-by frame in step. Its deep teacher has residual blocks after every change of size; here the trunk has more of
-them, so that it is the original's kind of network. Its best wide teacher of CycleGAN is chosen by evaluations
-in between (``best_every``); else the current one teaches, as in its pix2pix. Where the release differs: it
-sums Eq. 10 over the layers (here the mean) and adds normalisation and ReLU to the connector, which the paper
-has as a convolution; with CycleGAN it trains teacher and student in turns, here in one loop as elsewhere.
+by frame in step. Its deep ResNet has blocks after every change of size; here the trunk has more of them, so
+that it is the original's kind of network. Its deep U-Net is the paper's. Its best wide teacher of CycleGAN is
+chosen by evaluations in between (``best_every``); else the current one teaches, as in its pix2pix. Where the
+release differs: it sums Eq. 10 over the layers (here the mean) and adds normalisation and ReLU to the
+connector, which the paper has as a convolution; with CycleGAN it trains teacher and student in turns, here in
+one loop as elsewhere.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
 from slimvid.files import sha256_json
 from slimvid.nets import build
+from slimvid.nets.unet import UnetGenerator
 from slimvid.section import recorded
 from slimvid.settings import TeacherSettings
 from slimvid.teachers import teacher_module
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from slimvid.compress import Evaluate
 
 LAYERS = 4  # feature maps whose channels are distilled (release)
+EXPANSIONS = 2  # ExpansionBlocks after each change of size in the deep U-Net (release)
 
 
 def student_spec(
@@ -71,12 +74,14 @@ def student_spec(
 def teacher_specs(
     settings: TeacherSettings, condition: ConditionSpec, options: Options
 ) -> dict[str, dict[str, Any]]:
-    """The teachers' specs by name: the student's, wider; and where it is wanted, with more blocks."""
+    """The teachers' specs by name: the student's, wider; and where it is wanted, deeper."""
     own, make = _width(settings, options), teacher_module(settings).generator_spec
     wide = 2 * round(own * options.expand / 2) if options.teacher_start == "scratch" else settings.width
     specs = {"wide": make(settings, condition, width=wide)}
     if options.deepen:
-        specs["deep"] = make(settings, condition, width=own, blocks=settings.blocks * options.deepen)
+        unet = specs["wide"]["kind"] == "unet"
+        more = {"expansions": EXPANSIONS} if unet else {"blocks": settings.blocks * options.deepen}
+        specs["deep"] = make(settings, condition, width=own, **more)
     return specs
 
 
@@ -258,12 +263,20 @@ def silent(views: Iterator[View]) -> Iterator[View]:
 def distilled_layers(net: nn.Module, options: Options) -> tuple[str, ...]:
     """The layers whose channels are distilled: those named, else four residual blocks, evenly spread.
 
+    Of a U-Net what the release takes at 8 levels, counted from the outside: the inputs of levels 2 and 4, and
+    what goes up into levels 3 and 1; with fewer levels, those at the same part of the way in.
+
     Raises:
         SlimvidError: the network has no such layer.
     """
     if options.layers:
         Taps(net, options.layers, whose="student")
         return options.layers
+    if isinstance(net, UnetGenerator):
+        inward = [max(1, net.downs * eighths // 8) for eighths in (2, 4, 3, 1)]
+        names = ["model" + ".inner" * level for level in inward]
+        ends = ("activation", "activation", "up.0", "up.0")
+        return tuple(dict.fromkeys(f"{name}.{end}" for name, end in zip(names, ends, strict=True)))
     blocks = [name for name, m in net.named_modules() if type(m).__name__.endswith("Block")]
     if not blocks:
         raise SlimvidError("layers: the network has no residual blocks; name layers, or set `channel: 0`")

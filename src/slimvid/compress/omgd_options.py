@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from slimvid.originals import training_keys
 from slimvid.section import Section, Unique, UserPath
 
-TEACHERS = ("vid2vid", "recyclegan")
+TEACHERS = ("vid2vid", "recyclegan", "pix2pix", "cyclegan")
 PLANS = ("every_frame", "keyframes")
 TRAIN = training_keys() - {"width", "blocks", "start", "going_on"}
 
@@ -18,7 +18,10 @@ class Options(Section):
     width: float = Field(0.25, gt=0, le=1, description="of the student, as a share of the original's")
     expand: float = Field(4.0, gt=1, description="eta: the wide teacher's width over the student's (4.1)")
     deepen: int = Field(
-        4, ge=0, description="the deep teacher's residual blocks over the student's; 0: no deep teacher"
+        4,
+        ge=0,
+        description="the deep teacher's residual blocks over the student's (a U-Net's has the paper's "
+        "ExpansionBlocks instead, whatever the number); 0: no deep teacher",
     )
     teacher_start: Literal["scratch", "original"] = Field(
         "scratch",
@@ -41,7 +44,7 @@ class Options(Section):
     layers: Unique[str] = Field(
         (),
         description="layers whose channels are distilled, the same names in student and wide teacher; "
-        "none: four, evenly spread over the residual blocks and the decoder",
+        "none: four, evenly spread over the residual blocks, or a U-Net's as in the release",
     )
     vgg: UserPath | None = Field(
         None, description="VGG-16 weights (torchvision); none: EfficientNet-Lite0 stands in for it"
