@@ -285,8 +285,31 @@ def test_declared_tables_are_printed_somewhere():
         for name, table in tables.items():
             assert paths.is_figure(f"{paper}/{name}") == name.startswith("figure")
             for column in table.published:
-                found = published.load(paper, column.table or table.number)
-                assert column.column in set(found["column"]), (paper, name, column)
+                found = [published.load(s.paper, column.table or s.number) for s in table.sources]
+                assert any(column.column in set(f["column"]) for f in found), (paper, name, column)
+
+
+def test_rows_of_several_papers_stand_beside_the_methods_they_propose(tmp_path):
+    config, name = load(ROOT / "config/demo.yaml"), "image_originals/table1"
+    write_measures(tmp_path, config, name)
+    frame = paper_table(config, name, tmp_path, paper_scale=no_scale)
+    part = frame[frame["task"] == "labels2scene"].set_index("row")
+    wanted = {
+        "GAN Compression: Original": ("gan_compression", "Original", "pix2pix"),
+        "GAN Compression: Ours": ("gan_compression", "Ours", "pix2pix"),
+        "CAT: CAT (Ours)": ("cat", "CAT (Ours)", "pix2pix"),
+        "OMGD: OMGD 1.0x": ("omgd", "OMGD 1.0x", "pix2pix/resnet"),
+    }
+    for label, (paper, row, model) in wanted.items():
+        cell = {"column": "miou", "row": row, "model": model, "task": "city_label2photo"}
+        assert part.loc[label, "published_miou"] == published.printed(paper, 1, **cell) != ""
+    assert part.loc["GAN Compression: Original", "seeds"] == "1"
+    assert not part.index.str.contains("Li et al").any()  # GAN Compression's figures are its own paper's
+    files = {suffix: tmp_path / f"out/table1.{suffix}" for suffix in ("csv", "md")}
+    write_paper_table(config, name, tmp_path, files, paper_scale=no_scale)
+    text = files["md"].read_text()
+    assert "As printed for city_label2photo" in text
+    assert "printed by GAN Compression, CAT, OMGD" in text
 
 
 @pytest.mark.parametrize(

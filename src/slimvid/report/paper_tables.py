@@ -5,7 +5,7 @@ A table is a pure function of the config, the measure documents, its declaration
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from slimvid.report.frame import (
     write_texts,
 )
 from slimvid.report.measures import Measures, read_measures, rows
-from slimvid.report.paper_tables_declared import PaperTable, declared
+from slimvid.report.paper_tables_declared import PAPERS, PaperTable, Source, declared
 from slimvid.rows import check, head
 
 if TYPE_CHECKING:
@@ -66,11 +66,11 @@ def paper_table(
     """
     documents = read_measures(config, measures, table=name) if isinstance(measures, Path) else measures
     table, measured = declared(name), rows(config, documents, table=name)
-    paper, figures = name.split("/")[0], layout(measured, table.measured)
+    figures = layout(measured, table.measured)
     records: list[dict[str, Any]] = []
     for task in config.tables[name].tasks:
         teacher = config.teacher_settings(task).teacher
-        left = printed_rows(paper, table, task, teacher)
+        left = printed_rows(table, task, teacher)
         everything = dict(left)
         for row in (row for row in measured if row.task == task):
             label = label_of(config, table, everything, task, row.method)
@@ -96,21 +96,33 @@ def _cells(row: Printed | None) -> Mapping[str, str]:
     return row.cells if row is not None else {}
 
 
-def printed_rows(paper: str, table: PaperTable, task: str, teacher: str) -> dict[str, Printed]:
-    """The rows that a paper prints for a task, by label, in print's order; none for a task of nobody's."""
-    if not table.published or task not in set(published.load(paper, table.number)["task"]):
-        return {}
+def printed_rows(table: PaperTable, task: str, teacher: str) -> dict[str, Printed]:
+    """The rows in print for a task, by label, in print's order; none for a task of nobody's."""
+    found: dict[str, Printed] = {}
+    for source in table.sources:
+        for row in _rows_of(source, table, table.beside.get(task, task), teacher):
+            label = f"{PAPERS[source.paper]}: {row.label}" if len(table.sources) > 1 else row.label
+            found[label] = replace(row, label=label)
+    return found
+
+
+def _rows_of(source: Source, table: PaperTable, task: str, teacher: str) -> list[Printed]:
+    """A printed table's rows for a printed task."""
+    if task not in set(published.load(source.paper, source.number)["task"]):
+        return []
     cells: dict[str, dict[str, str]] = {}
     methods: dict[str, str] = {}
     for column in table.published:
-        found = published.load(paper, column.table or table.number)
-        found = found[(found["column"] == column.column) & (found["model"] == teacher)]
-        for cell in found[found["task"].isin(["", task])].to_dict("records"):
+        found = published.load(source.paper, column.table or source.number)
+        found = found[found["model"] == source.models.get(teacher, teacher)]
+        found = found[(found["column"] == column.column) & found["task"].isin(["", task])]
+        for cell in found.to_dict("records"):
             if not column.rows and cell["row"] not in cells:
                 continue
-            cells.setdefault(cell["row"], {})[column.name] = cell["value"]
-            methods.setdefault(cell["row"], cell["method"])
-    return {label: Printed(label=label, method=methods[label], cells=own) for label, own in cells.items()}
+            if not source.methods or cell["method"] in source.methods:
+                cells.setdefault(cell["row"], {})[column.name] = cell["value"]
+                methods.setdefault(cell["row"], cell["method"])
+    return [Printed(label=label, method=methods[label], cells=own) for label, own in cells.items()]
 
 
 def label_of(

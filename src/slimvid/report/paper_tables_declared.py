@@ -4,8 +4,8 @@ A table is one entry of :data:`DECLARED`; its rows are the config's (``papers``)
 names and that is not here has all measured columns and nothing printed.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from slimvid.report.columns import BY_NAME, MEASURED, Column
@@ -32,14 +32,32 @@ class PublishedColumn:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Source:
+    """A printed table whose rows stand beside ours.
+
+    Attributes:
+        paper, number: of ``published``. Its tasks are those in print.
+        methods: the methods whose rows are taken; none: all rows, measured here or not.
+        models: kind of original -> the paper's word for it, where that is another.
+    """
+
+    paper: str
+    number: str
+    methods: tuple[str, ...] = ()
+    models: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class PaperTable:
-    """A table or figure of a paper.
+    """A table or figure of a paper, or of several.
 
     Attributes:
         title: for people.
         measured: our columns.
-        number: of the table in ``published``; empty where nothing is printed. Its tasks are those in print.
-        published: its columns.
+        sources: where its printed rows stand; none where nothing is printed. Of several, a row's label begins
+            with its paper.
+        published: the printed columns.
+        beside: our task -> the printed one of the same kind, for tasks that are in nobody's table.
         method, label: a printed row stands beside our row of its method's name. Where one method has several
             printed rows, ``label`` tells them apart: called with a task and the checked options of our row of
             ``slimvid.compress.<method>``, it gives the row as printed, or "" for one that is not in print.
@@ -49,8 +67,9 @@ class PaperTable:
 
     title: str
     measured: tuple[Column, ...] = MEASURED
-    number: str = ""
+    sources: tuple[Source, ...] = ()
     published: tuple[PublishedColumn, ...] = ()
+    beside: Mapping[str, str] = field(default_factory=dict)
     method: str = ""
     label: Callable[[str, Any], str] | None = None
     order: tuple[str, str] | None = None
@@ -137,7 +156,7 @@ SHORTCUT_V2V = {
     "table1": PaperTable(
         title="Table 1: comparison with other compression methods",
         measured=_measured(*COST, *QUALITY),
-        number="1",
+        sources=(Source(paper="shortcut_v2v", number="1"),),
         published=(MACS, PARAMS, FVD, replace(FPS, rows=False)),  # other widths are in Figure 3
         about=ONE_FRAME,
     ),
@@ -148,7 +167,7 @@ SHORTCUT_V2V = {
             "macs_g",
             "video_distance_lite0",
         ),
-        number="2",
+        sources=(Source(paper="shortcut_v2v", number="2"),),
         published=LABEL_SCORES,
         about=(
             "`unsup-eval` counts as the evaluation that Unsupervised RecycleGAN released later, whose author",
@@ -158,7 +177,7 @@ SHORTCUT_V2V = {
     "table3": PaperTable(
         title="Table 3: ablation of the block",
         measured=_measured("macs_g", "macs_g_shortcut_frame", "params_m", *QUALITY),
-        number="3",
+        sources=(Source(paper="shortcut_v2v", number="3"),),
         published=(FVD,),
         method="shortcut",
         label=form,
@@ -167,7 +186,7 @@ SHORTCUT_V2V = {
     "table4": PaperTable(
         title="Table 4: dependence on the original",
         measured=_measured(*COST, *QUALITY),
-        number="4",
+        sources=(Source(paper="shortcut_v2v", number="4"),),
         published=(MACS, PARAMS, FVD),
         method="shortcut",
         label=cut,
@@ -177,7 +196,7 @@ SHORTCUT_V2V = {
     "figure3": PaperTable(
         title="Figure 3: quality against cost, by the width of the block",
         measured=_measured(*COST, *QUALITY),
-        number="1",
+        sources=(Source(paper="shortcut_v2v", number="1"),),
         published=(MACS, FVD, FPS),
         method="shortcut",
         label=width,
@@ -192,7 +211,30 @@ SHORTCUT_V2V = {
         ),
     ),
 }
-DECLARED = {"shortcut_v2v": SHORTCUT_V2V}
+# The same original networks in three papers; each method's rows are from the paper that proposes it.
+IMAGE_ORIGINALS = {
+    "table1": PaperTable(
+        title="Image originals: compression methods beside their papers",
+        sources=(
+            Source(paper="gan_compression", number="1", methods=("original", "gan_compression")),
+            Source(paper="cat", number="1", methods=("cat",)),
+            Source(paper="omgd", number="1", methods=("omgd",), models={"pix2pix": "pix2pix/resnet"}),
+            Source(paper="omgd", number="2", methods=("omgd",)),
+        ),
+        published=(
+            replace(MACS, heading="MACs (G) as printed: transposed convolutions on their output grid"),
+            replace(PARAMS, heading="Params (M) as printed"),
+            PublishedColumn(name="published_fid", column="fid", heading="FID, as printed"),
+            PublishedColumn(name="published_miou", column="miou", heading="mIoU %, as printed"),
+        ),
+        beside={
+            "labels2scene": "city_label2photo",
+            "edges2objects": "edges2shoes",
+            "game2camera_pictures": "horse2zebra",
+        },
+    )
+}
+DECLARED = {"shortcut_v2v": SHORTCUT_V2V, "image_originals": IMAGE_ORIGINALS}
 
 
 def declared(name: str) -> PaperTable:

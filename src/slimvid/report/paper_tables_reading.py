@@ -44,11 +44,12 @@ def readable(
         files: of the table: links are relative to the folder of ``md``; a plot ``svg`` is shown.
         strips: task -> picture strip to show above its table.
     """
-    table, paper = declared(name), PAPERS.get(name.split("/")[0], name.split("/")[0])
+    table, own = declared(name), name.split("/")[0]
+    papers = list(dict.fromkeys(PAPERS[source.paper] for source in table.sources))
     lines = list(MEASURED_LINES)
-    if table.published:
+    if papers:
         lines += [
-            f"Figures as printed in the {paper} paper stand in a table of their own: they were taken on",
+            f"Figures as printed by {', '.join(papers)} stand in a table of their own: they were taken on",
             "other data, by other evaluators, and never share an axis with the measured ones.",
         ]
     lines += ["", *table.about] if table.about else []
@@ -60,7 +61,7 @@ def readable(
         section = _section(table, part, of_task, unequal=config.tables[name].unequal)
         section.notes.extend(unsized(config, of_task))
         found.append(section)
-    title = f"{paper}, {table.title}"
+    title = ", ".join(filter(None, (PAPERS.get(own, "" if papers else own), table.title)))
     return to_markdown(found, strips, base=files["md"].parent, title=title, introduction=lines)
 
 
@@ -100,7 +101,9 @@ def _printed(table: PaperTable, part: "pandas.DataFrame") -> Grid:
     filled = {name: text for name, text in headings.items() if any(c.plain(v) for v in part[name])}
     records = [row for _, row in part.iterrows() if any(c.plain(row[name]) for name in filled)]
     labelled = [(": ".join(filter(None, (row["row"], row["method"]))), row) for row in records]
-    caption = "As printed, and cost at the paper's full size"
+    task = part["task"].iloc[0]
+    whose = f" for {table.beside[task]}" if task in table.beside else ""
+    caption = f"As printed{whose}, and cost at the paper's full size"
     return printed_grid(labelled, filled, caption=caption if table.published else "Cost at full size")
 
 
