@@ -7,12 +7,14 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+import slimvid
 from slimvid import artifact
 from slimvid.compress import cat, cat_budget
 from slimvid.compress.cat import student_spec, teacher_spec
 from slimvid.compress.cat_distillation import aligned, alignment, distilled_layers
 from slimvid.compress.cat_options import Options
 from slimvid.data.condition import ConditionSpec
+from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.measure.evaluate import network_cost
 from slimvid.measure.latency import Latencies
@@ -20,10 +22,12 @@ from slimvid.measure.trace import shapes_only
 from slimvid.nets import build
 from slimvid.nets.inception_budget import floor
 from slimvid.nets.resnet import resnet_spec
+from slimvid.nets.spade import spade_spec
 from slimvid.settings import MethodSettings
 from slimvid.teachers import teacher_module, train_original
 from slimvid.training import loop
 
+LABELS = ConditionSpec(kind="labels", label_names=("dark", "bright"))
 SIZE = {"height": 32, "width": 32}
 
 
@@ -79,13 +83,17 @@ def spec_of(settings, condition=None, **changes):
 
 
 def test_the_releases_layers_are_distilled():
-    """Of the image generator: the last ReLU before the blocks, and blocks 3, 6 and 9."""
+    """Of the image generator: the last ReLU before the blocks, and blocks 3, 6 and 9. Of a SPADE: three."""
     with shapes_only():
         net = build(teacher_spec(resnet_spec(8)))
         few = build(teacher_spec(resnet_spec(8, blocks=1)))
+        spade = build(teacher_spec(spade_spec(4, condition_channels=2, more=True)))
     assert distilled_layers(net) == ["model.9", "model.12", "model.15", "model.18"]
     assert type(net.model[9]).__name__ == "ReLU" and type(net.model[10]).__name__ == "IncResBlock"
     assert distilled_layers(few) == ["model.9", "model.10"]
+    layers = dict(spade.named_modules())
+    assert [type(layers[name]).__name__ for name in distilled_layers(spade)] == ["InceptionSpadeBlock"] * 3
+    assert [layers[name].spade.norm.num_features for name in distilled_layers(spade)] == [64, 64, 32]
 
 
 def test_every_path_of_a_video_teacher_is_distilled_as_the_releases_one_is(tiny_settings):
@@ -356,11 +364,11 @@ def test_a_compressed_row_has_no_place_for_a_teacher(tiny_settings):
 
 @pytest.fixture
 def compressed_original(told, compressed, tmp_path):
-    """compressed_original(settings, store): document and curves of a row on a new original."""
+    """compressed_original(settings, store, ...): document and curves of a row on a new original."""
 
-    def run(settings, store):
+    def run(settings, store, macs_share=0.5):
         train_original(told(store, tmp_path / "t"), settings)
-        options = {"macs_share": 0.5, "least": 2, "start": "original", "train": {"iterations": 2}}
+        options = {"macs_share": macs_share, "least": 2, "start": "original", "train": {"iterations": 2}}
         below = {"teacher": tmp_path / "t", "teacher_settings": settings}
         compressed(MethodSettings(method="cat", options=options), store, tmp_path / "0", **below)
         return document(tmp_path / "0"), pq.read_table(tmp_path / "0" / "curves.parquet").to_pydict()
@@ -385,6 +393,33 @@ def test_the_papers_pix2pix_is_compressed(looks_task, pix2pix_resnet, compressed
     assert made["spec"]["norm"] == ("batch" if norm == "batch" else "instance_affine")
     assert np.isfinite(curves["l1"]).all() and "recon" not in curves
     assert np.isnan(curves["align"]).tolist() == [True] * 2 + [False] * 2
+
+
+def test_the_papers_gaugan_is_compressed(
+    labels_task, gaugan_settings, compressed_original, tmp_path, monkeypatch
+):
+    stages = begun(monkeypatch)
+    made, curves = compressed_original(gaugan_settings, labels_task, macs_share=0.15)
+    assert made["spec"]["kind"] == "inception_spade" and made["spec"]["condition_channels"] == 2
+    (_, net, judges, teacher), (_, small, inherited, _) = stages
+    theirs = artifact.read(tmp_path / "t").module().state_dict()
+    for own, name in (("fc.0", "fc"), ("last", "last")):  # all that both have outside the blocks
+        assert torch.equal(net[f"{own}.weight"], theirs[f"{name}.weight"])
+    assert same(inherited, teacher.objective.discriminators.state_dict()) and not same(inherited, judges)
+    kept = made["spec"]["blocks"][-1][1]
+    assert small["last.weight"].shape[1] == kept and 2 <= kept <= gaugan_settings.width
+    said = made["provenance"]["budget"]
+    size = {"height": 64, "width": 64}
+    cost, whole = (
+        network_cost(spec, **size).macs_per_generated_frame
+        for spec in (made["spec"], spec_of(gaugan_settings, LABELS))
+    )
+    assert said["reached"] == pytest.approx(cost / whole) and 0.1 < said["reached"] <= 0.15
+    assert np.isfinite(curves["features"]).all() and "recon" not in curves
+    assert np.isnan(curves["align"]).tolist() == [True] * 2 + [False] * 2
+    assert all(-3 < value < 0 for value in curves["align"][2:])
+    conditions = [PreparedTask(labels_task).condition("test", "c", i) for i in range(2)]
+    assert len(list(slimvid.load(tmp_path / "0", device="cpu").stream(conditions))) == 2
 
 
 def test_an_original_without_residual_blocks_is_refused(pix2pix_settings):

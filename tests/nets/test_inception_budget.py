@@ -11,24 +11,17 @@ from slimvid.measure.conventions import price
 from slimvid.measure.trace import shapes_only, trace
 from slimvid.nets import build
 from slimvid.nets.inception import inception_spec
-from slimvid.nets.inception_budget import floor, prune, prune_spade
-from slimvid.nets.inception_macs import inception_spade_macs, published_macs, true_macs
-from slimvid.nets.inception_spade import inception_spade_spec
+from slimvid.nets.inception_budget import floor, prune
+from slimvid.nets.inception_macs import published_macs, true_macs
+from slimvid.nets.inception_spade import inception_spade_spec, with_widths
 from slimvid.nets.inception_vid2vid import inception_vid2vid_spec
 from slimvid.nets.resnet import resnet_spec
-from slimvid.nets.spade import STREAM
 
 
 def _counted(spec, convention, size):
     with shapes_only():
         net = build(spec)
     return price(trace(net, *net.example_inputs(*size)), convention).macs
-
-
-def _spade_spec(width, widths, spades):
-    stream = [16 * width] + [m * width for m in STREAM]
-    rows = zip(stream, stream[1:], widths, spades, strict=False)
-    return {"kind": "inception_spade", "blocks": tuple(rows)}
 
 
 def _teacher(spec, deviation=0.02):
@@ -52,11 +45,12 @@ def test_closed_form_of_a_pruned_generator(norm):
     assert true_macs(spec, height=64, width=96) == _counted(spec, "true", (64, 96))
 
 
-def test_closed_form_of_a_pruned_spade():
+@pytest.mark.parametrize("more", [True, False])
+def test_closed_form_of_a_pruned_spade(more):
     widths = [(3, 0, 2, 1, 0, 5)] * 3 + [(0,) * 6, (1, 2, 3, 4, 5, 6), (2,) * 6, (0, 0, 1, 0, 0, 0)]
     spades = [(2, 1, 0, 0, 3, 1)] * 5 + [(0,) * 6, (1,) * 6]
-    counted = _counted(_spade_spec(16, widths, spades), "conv-only", (128, 192))
-    assert inception_spade_macs(16, widths, spades, height=128, pixels_wide=192) == counted
+    spec = with_widths(inception_spade_spec(more=more), width=16, widths=widths, spades=spades)
+    assert true_macs(spec, height=128, width=192) == _counted(spec, "true", (128, 192))
 
 
 @pytest.mark.parametrize(
@@ -91,13 +85,31 @@ def test_arithmetic_search_of_spade_ends_where_pruning_and_counting_ends():
         if isinstance(norm, nn.BatchNorm2d) and norm.affine:
             nn.init.normal_(norm.weight, 1.0, 0.3, generator=generator)
 
-    def counted(widths):
-        return _counted(_spade_spec(**widths), "conv-only", (256, 512))
+    size = {"height": 256, "width": 512}
 
-    fast, slow = prune_spade(net, 3e10), prune_spade(net, 3e10, cost_of=counted)
+    def counted(spec):
+        return _counted(spec, "true", tuple(size.values()))
+
+    fast, slow = (
+        prune(net, 3e10, cost_of=lambda spec: true_macs(spec, **size)),
+        prune(net, 3e10, cost_of=counted),
+    )
     assert fast == slow
     assert 0.9 * 3e10 < fast.cost <= 3e10
-    assert 16 <= fast.left["width"] <= 64
+    kept = int((net.fc[1].weight.abs() > fast.threshold).sum())
+    assert 16 <= fast.left["blocks"][-1][1] == max(16, kept // 16) <= 64
+    block = net.blocks[3]
+    for row, owner in ((fast.left["blocks"][3][2], block), (fast.left["blocks"][3][3], block.spade)):
+        norms = [next(m for m in branch if isinstance(m, nn.BatchNorm2d)) for branch in owner.branches]
+        assert list(row) == [int((norm.weight.abs() > fast.threshold).sum()) for norm in norms]
+
+
+def test_a_spade_is_pruned_to_the_floor_and_no_further():
+    net = _teacher(inception_spade_spec(4, condition_channels=5), deviation=0.0)
+    size = {"height": 64, "width": 64}
+    left = prune(net, 1e12, cost_of=lambda spec: true_macs(spec, **size), least=3).left
+    assert left == floor(net.spec, least=3) and left["blocks"][0][:2] == (48, 48)
+    build(left)
 
 
 def test_equal_scales_prune_to_the_floor():

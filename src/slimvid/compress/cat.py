@@ -28,7 +28,9 @@ from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
 from slimvid.files import sha256_json
 from slimvid.nets.inception import inception_spec
+from slimvid.nets.inception_spade import inception_spade_spec
 from slimvid.nets.inception_vid2vid import inception_vid2vid_spec
+from slimvid.nets.spade import BlockWidths
 from slimvid.section import recorded
 from slimvid.settings import TeacherSettings
 from slimvid.teachers import student_objective, teacher_module
@@ -64,13 +66,16 @@ def student_spec(
 
 
 def teacher_spec(original: Mapping[str, Any]) -> dict[str, Any]:
-    """The original's spec with inception blocks and affine normalisations.
+    """The original's spec with inception blocks and affine normalisations; of a SPADE also inception SPADEs.
 
     Raises:
         SlimvidError: it has no residual blocks.
     """
     if original["kind"] == "vid2vid":
         return inception_vid2vid_spec(original)
+    if original["kind"] == "spade":
+        own = {key: original[key] for key in ("condition_channels", "more")}
+        return inception_spade_spec(BlockWidths(*original["blocks"][-1]).fout, **own)
     if original["kind"] != "resnet":
         raise SlimvidError(
             f"cat replaces residual blocks, and a {original['kind']} has none; say `generator: resnet` "
@@ -151,6 +156,9 @@ def inherit(net: nn.Module, original: artifact.Artifact) -> None:
     """
     source = original.module()
     begin_as(net, source)
+    if net.spec["kind"] == "inception_spade":
+        net.fc[0].load_state_dict(source.fc.state_dict())  # a normalisation follows that the original has not
+        return
     theirs, state = source.state_dict(), net.state_dict()
     for name in theirs.keys() - state.keys():
         layer, key = name.rsplit(".", 1)

@@ -11,6 +11,7 @@ from slimvid.training.distillation import Distillation
 from slimvid.training.frozen import FrozenTeacher
 from slimvid.training.objective import View
 
+SPADE_LAYERS = ["blocks.0", "blocks.2", "blocks.4"]  # head_0, G_middle_1, up_1 (release)
 SHARES = 3  # of a path's blocks, the last of each third is distilled (release: 3, 6, 9 of 9)
 TINY = 1e-30
 
@@ -43,8 +44,11 @@ def aligned(student: Tensor, teacher: Tensor, kernel: str) -> Tensor:
 
 def distilled_layers(net: nn.Module) -> list[str]:
     """S_KD: the last layer before the blocks of every encoder, and the blocks 3, 6 and 9 of 9, or so, of
-    every path from an encoder to a picture (release: of the image generator's one path).
+    every path from an encoder to a picture (release: of the image generator's one path); of a SPADE, which
+    encodes nothing, the first, third and fifth block (release).
     """
+    if net.spec["kind"] == "inception_spade":
+        return SPADE_LAYERS
     if net.spec["kind"] == "inception":
         return _path(net, "model")
     paths = [(a, b) for a in ("down_seg", "down_img") for b in ("res_img", "res_flow")]

@@ -7,12 +7,12 @@ from pydantic import Field, model_validator
 from slimvid.originals import training_keys
 from slimvid.section import Section
 
-TEACHERS = ("vid2vid", "recyclegan", "pix2pix", "cyclegan")
+TEACHERS = ("vid2vid", "recyclegan", "pix2pix", "cyclegan", "gaugan")
 PLANS = ("every_frame", "keyframes")
 SEARCHED = True
 # The method's own teacher has the original's channels, its student the teacher's discriminators.
 INHERITED = {
-    *("width", "downs", "blocks", "past", "norm", "foreground", "first", "start", "going_on"),
+    *("width", "downs", "ups", "blocks", "past", "norm", "foreground", "first", "start", "going_on"),
     *("generator", "dropout", "disc_width", "disc_scales", "disc_layers", "disc_norm", "temporal_scales"),
 }
 TRAIN = training_keys() - INHERITED
@@ -40,7 +40,9 @@ class Options(Section):
     latency_share: float | None = Field(None, gt=0, description="measured time, as a share of the original's")
     latency_ms: float | None = Field(None, gt=0, description="measured time, milliseconds")
     least: int = Field(
-        16, ge=1, description="c_lb: channels that layers outside the blocks keep (release: 16 of 64)"
+        16,
+        ge=1,
+        description="c_lb: channels that layers outside the blocks keep, of a SPADE ngf (release: 16 of 64)",
     )
     start: Literal["scratch", "original"] = Field(
         "scratch",

@@ -17,9 +17,9 @@ from torch import nn
 
 from slimvid.errors import SlimvidError
 from slimvid.nets.inception import BRANCHES, IncResBlock
-from slimvid.nets.inception_macs import inception_spade_macs, parts, with_parts
-from slimvid.nets.inception_spade import InceptionSpadeGenerator
-from slimvid.nets.spade import STREAM
+from slimvid.nets.inception_macs import parts, with_parts
+from slimvid.nets.inception_spade import with_widths
+from slimvid.nets.spade import BLOCKS, STREAM
 
 LEAST = 16  # channels that the stem, the down- and the up-samplings keep at least (release)
 TOLERANCE = 1e-3
@@ -31,7 +31,7 @@ Scales = Mapping[
 
 @dataclass(frozen=True)
 class Choice:
-    """The outcome: the threshold, what it leaves (a spec, or a spec's widths), and what that costs."""
+    """The outcome: the threshold, the spec of what it leaves, and what that costs."""
 
     threshold: float
     left: dict[str, Any]
@@ -84,13 +84,17 @@ def prune(
     """Spec of the student that a trained CAT teacher is pruned to.
 
     Args:
-        net: a teacher of images (``inception``) or of video (``inception_vid2vid``), nothing pruned yet.
+        net: a teacher of images (``inception``, ``inception_spade``) or of video (``inception_vid2vid``),
+            nothing pruned yet.
         budget: in the unit of ``cost_of``, which is asked for specs.
-        least: channels that layers outside the blocks keep (c_lb).
+        least: channels that layers outside the blocks keep (c_lb); of a SPADE, whose stream widths are all
+            multiples of one, that one (ngf).
 
     Raises:
         SlimvidError: a budget below what is left at the least; a teacher that cannot be pruned.
     """
+    if net.spec["kind"] == "inception_spade":
+        return _prune_spade(net, budget, cost_of=cost_of, least=least)
     scales = part_scales(net)
     rows = [row for part in scales.values() for row in (part["stem"], *part["blocks"], part["up"])]
 
@@ -100,8 +104,32 @@ def prune(
     return bisect(np.concatenate([s for row in rows for s in row]), left_at, cost_of, budget)
 
 
+def _prune_spade(
+    net: nn.Module, budget: float, *, cost_of: Callable[[dict[str, Any]], float], least: int
+) -> Choice:
+    """By the scales after fc and in both kinds of branches. What stays of fc, over 16, is ngf (release)."""
+    first = _sorted(_magnitudes(net.fc[1], "batch"))
+    blocks, spades = (
+        [_sorted(_branch_magnitudes(owner.branches, "batch")) for owner in owners]
+        for owners in (net.blocks, [block.spade for block in net.blocks])
+    )
+    fewest = min(least, len(first) // STREAM[0])
+
+    def left_at(threshold: float) -> dict[str, Any]:
+        widths, inside = ([[_above(s, threshold) for s in row] for row in rows] for rows in (blocks, spades))
+        ngf = max(_above(first, threshold) // STREAM[0], fewest)
+        return with_widths(net.spec, width=ngf, widths=widths, spades=inside)
+
+    every = [first, *(scales for row in (*blocks, *spades) for scales in row)]
+    return bisect(np.concatenate(every), left_at, cost_of, budget)
+
+
 def floor(spec: Mapping[str, Any], *, least: int = LEAST) -> dict[str, Any]:
     """What is left of a teacher where everything prunable is gone."""
+    if spec["kind"] == "inception_spade":
+        nothing = [(0,) * BRANCHES] * BLOCKS
+        ngf = min(least, spec["blocks"][0][0] // STREAM[0])
+        return with_widths(spec, width=ngf, widths=nothing, spades=nothing)
     return with_parts(spec, {name: _floor(part, least) for name, part in parts(spec).items()})
 
 
@@ -193,35 +221,3 @@ def _branch_magnitudes(branches: nn.ModuleList, norm: str) -> list[np.ndarray]:
 def _above(scales: np.ndarray, threshold: float) -> int:
     """How many of the rising ``scales`` are strictly greater."""
     return len(scales) - int(np.searchsorted(scales, threshold, side="right"))
-
-
-def prune_spade(
-    net: InceptionSpadeGenerator,
-    budget: float,
-    *,
-    height: int = 256,
-    width: int = 512,
-    cost_of: Callable[[dict[str, Any]], float] | None = None,
-) -> Choice:
-    """Widths of a CAT SPADE teacher's student: ``width`` (ngf, from fc's scales), ``widths``, ``spades``.
-
-    The kept channels of fc, over 16, give the one ngf that all stream widths are multiples of; at least 16.
-
-    Args:
-        budget: MACs. cost_of: of such widths; None: the closed form.
-    """
-    first = _sorted(_magnitudes(net.fc[1], "batch"))
-    blocks = [_sorted(_branch_magnitudes(block.branches, "batch")) for block in net.blocks]
-    spades = [_sorted(_branch_magnitudes(block.spade.branches, "batch")) for block in net.blocks]
-
-    def left_at(threshold: float) -> dict[str, Any]:
-        counts = [[[_above(s, threshold) for s in row] for row in rows] for rows in (blocks, spades)]
-        ngf = max(_above(first, threshold) // STREAM[0], min(LEAST, len(first) // STREAM[0]))
-        return {"width": ngf, "widths": counts[0], "spades": counts[1]}
-
-    def closed(widths: dict[str, Any]) -> int:
-        size = {"height": height, "pixels_wide": width, "condition": net.condition_channels}
-        return inception_spade_macs(**widths, **size)
-
-    every = [first, *(s for rows in (*blocks, *spades) for s in rows)]
-    return bisect(np.concatenate(every), left_at, cost_of or closed, budget)

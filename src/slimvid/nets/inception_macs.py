@@ -13,7 +13,6 @@ import numpy as np
 
 from slimvid.errors import SlimvidError
 from slimvid.nets.inception import BRANCHES, KERNELS
-from slimvid.nets.spade import STREAM
 
 Part = Mapping[str, Sequence]
 _SQUARES = np.array([k * k for k in KERNELS])
@@ -55,6 +54,8 @@ def true_macs(spec: Mapping[str, Any], *, height: int, width: int) -> int:
 
     A branch that draws the first frame alone is not in it, as in ``measure``.
     """
+    if spec["kind"] == "inception_spade":
+        return _spade_macs(spec, height * width)
     pixels, found = height * width, parts(spec)
     if spec["kind"] == "inception":
         ends = spec.get("in_channels", 3), spec.get("out_channels", 3)
@@ -111,29 +112,15 @@ def published_macs(spec: Mapping[str, Any], *, height: int = 256, width: int = 2
     return macs + p * (s0 + u1) + p // 4 * (s1 + u0) + p // 16 * (s2 + int(inner))
 
 
-def inception_spade_macs(
-    width: int,
-    widths: np.ndarray,
-    spades: np.ndarray,
-    *,
-    height: int = 256,
-    condition: int = 36,
-    pixels_wide: int = 512,
-) -> int:
-    """MACs of an InceptionSpadeGenerator with six up-samplings.
-
-    Args:
-        width: ngf, which all stream widths are multiples of.
-        widths, spades: 7 x 6, the widths of the blocks' and of their SPADEs' branches.
-    """
-    p = height * pixels_wide
-    widths, spades = np.asarray(widths, np.int64), np.asarray(spades, np.int64)
-    stream = np.array([16, *STREAM]) * width
-    fin, fout = stream[:-1], stream[1:]
-    pixels = p // np.array([4096, 1024, 256, 64, 16, 4, 1])
+def _spade_macs(spec: Mapping[str, Any], pixels: int) -> int:
+    """Of an inception SPADE: the map's convolution, the blocks, the picture's convolution."""
+    condition, draws = spec.get("condition_channels", 36), spec.get("out_channels", 3)
+    fin, fout, widths, spades = (np.asarray(each, np.int64) for each in zip(*spec["blocks"], strict=True))
+    levels = np.array((6, 5, 4, 3, 2, 1, 0) if spec.get("more", True) else (5, 4, 4, 3, 2, 1, 0))
     products = branch_products(fin, widths, fout)
     # a block without branches has no use for its normalisation
     products = products + branch_products(condition, spades, 2 * fin) * widths.any(axis=1)
     products = products + np.where(fin != fout, fin * fout, 0)
-    ends = 9 * condition * stream[0] * pixels[0] + 27 * stream[-1] * p
-    return int((products * pixels).sum() + ends)
+    products[0] += 9 * condition * fin[0]
+    products[-1] += 9 * fout[-1] * draws
+    return int((products * (pixels // 4**levels)).sum())

@@ -1,7 +1,7 @@
 """CAT's SPADE generator: GauGAN's pyramid, inception branches in its blocks and SPADEs (CAT 3.1; release)."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch.nn.functional as F
@@ -123,9 +123,33 @@ class InceptionSpadeGenerator(SpadePyramid):
 def inception_spade_spec(width: int = 64, **extra: Any) -> dict[str, Any]:
     """Spec of CAT's SPADE teacher at ``width`` (ngf); ``activation="relu"``: as the release distils it."""
     check_widths("inception spade generator", width=width)
-    stream = [16 * width] + [m * width for m in STREAM]
-    rows = [
-        (fin, fout, (min(fin, fout) // REDUCTION,) * BRANCHES, (HIDDEN // REDUCTION,) * BRANCHES)
-        for fin, fout in itertools.pairwise(stream)
-    ]
-    return {"kind": "inception_spade", "blocks": tuple(rows), **extra}
+    stream = _stream(width)
+    widths = [(max(1, min(ends) // REDUCTION),) * BRANCHES for ends in itertools.pairwise(stream)]
+    spades = [(HIDDEN // REDUCTION,) * BRANCHES] * BLOCKS
+    return with_widths({"kind": "inception_spade", **extra}, width=width, widths=widths, spades=spades)
+
+
+def with_widths(
+    spec: Mapping[str, Any],
+    *,
+    width: int,
+    widths: Sequence[Sequence[int]],
+    spades: Sequence[Sequence[int]],
+) -> dict[str, Any]:
+    """The spec of a network of these widths.
+
+    Args:
+        width: ngf, which all stream widths are multiples of.
+        widths, spades: for each block, the widths of its six branches and of its SPADE's.
+    """
+    ends = itertools.pairwise(_stream(width))
+    rows = (
+        (fin, fout, tuple(own), tuple(its))
+        for (fin, fout), own, its in zip(ends, widths, spades, strict=True)
+    )
+    return {**spec, "blocks": tuple(rows)}
+
+
+def _stream(width: int) -> list[int]:
+    """Channels before the first block and after each."""
+    return [multiple * width for multiple in (STREAM[0], *STREAM)]
