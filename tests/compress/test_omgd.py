@@ -264,8 +264,8 @@ def test_a_layer_that_is_not_there_is_named(tiny_settings, tiny_task, told):
 
 def test_ssim_is_wang_and_colleagues_with_zeros_beyond_the_border():
     draw = np.random.default_rng(0)
-    a = draw.uniform(-1, 1, (2, 3, 24, 20))
-    b = (a + draw.normal(0, 0.2, a.shape)).clip(-1, 1)
+    a = draw.uniform(0, 1, (2, 3, 24, 20))
+    b = (a + draw.normal(0, 0.1, a.shape)).clip(0, 1)
 
     def mean(x):
         return gaussian_filter(x, 1.5, truncate=5 / 1.5, mode="constant", axes=(2, 3))  # 11 pixels
@@ -294,5 +294,6 @@ def test_equal_pictures_cost_nothing_but_their_variation():
     losses = output_losses(features, picture, [picture, picture])
     assert losses["tv"] == 2 * total_variation(picture)
     assert all(float(losses[name]) == pytest.approx(0, abs=1e-5) for name in ("ssim", "feature", "style"))
+    assert float(output_losses(features, -picture, [picture])["ssim"]) > 0.9  # a negative is no likeness
     worse = output_losses(features, picture.flip(3), [picture])
     assert all(float(worse[name]) > 0.01 for name in ("ssim", "feature"))

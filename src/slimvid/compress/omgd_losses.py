@@ -15,7 +15,7 @@ from slimvid.nets import lite0
 from slimvid.weights import LITE0, load_state, packaged_state
 
 WINDOW, SIGMA = 11, 1.5
-C1, C2 = 0.01**2, 0.03**2  # of the release: those of a range of 1, though its pictures are in [-1, 1]
+C1, C2 = 0.01**2, 0.03**2  # of a range of 1
 
 
 @cache
@@ -29,6 +29,10 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     """Mean structural similarity (Eq. 4 with Wang et al.'s denominators, whose products the paper misprints).
 
     Gaussian windows of 11 pixels, sigma 1.5, zeros beyond the border (release).
+
+    Args:
+        a, b: N x C x H x W in [0, 1]. The release gives pictures in [-1, 1], where a negative is as similar
+            as the picture itself: means and covariances both change their sign. Students end there.
     """
     kernel = _gaussian(a.shape[1]).to(a)
 
@@ -130,7 +134,7 @@ def output_losses(
     for picture in teachers:
         with torch.no_grad():
             wanted = features(picture)
-        losses["ssim"] = losses["ssim"] + 1 - ssim(student, picture)
+        losses["ssim"] = losses["ssim"] + 1 - ssim((student + 1) / 2, (picture + 1) / 2)
         losses["feature"] = losses["feature"] + (drawn[1] - wanted[1]).abs().mean()
         for a, b in zip(drawn, wanted, strict=True):
             losses["style"] = losses["style"] + style(a, b)
