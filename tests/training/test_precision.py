@@ -26,7 +26,7 @@ from slimvid.nets.choices import Form
 from slimvid.nets.elastic import Elastic
 from slimvid.nets.shortcut import AdaBD
 from slimvid.runtime import COMPARED, Runtime, layer_kind, layer_kinds
-from slimvid.teachers import recyclegan, student_objective, train_original, vid2vid
+from slimvid.teachers import recyclegan, student_objective, teacher_module, train_original, vid2vid
 from slimvid.training.frozen import FrozenTeacher
 from slimvid.training.loop import Training
 
@@ -35,10 +35,12 @@ DEVICES = [
     pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")),
 ]
 # Whole steps are taken of these; of CORNERS the layers are compared, and two real steps taken.
+IMAGES = ("pix2pix", "pix2pix resnet", "cyclegan", "gaugan")
 TRAININGS = (
     *("vid2vid", "vid2vid batch norm", "recyclegan", "uniform", "fast_vid2vid"),
     *("shortcut vid2vid", "shortcut vid2vid raw", "shortcut recyclegan"),
     *("gan_compression", "gan_compression recyclegan"),
+    *IMAGES,
 )
 CORNERS = (
     *("vid2vid foreground", "vid2vid first frame", "vid2vid two scales", "gan_compression batch norm"),
@@ -55,7 +57,19 @@ WARM = 10  # steps in fp32 first: untrained networks draw nearly constant maps, 
 
 
 @pytest.fixture(scope="module")
-def teachers(tiny_task, looks_task, tiny_settings, recyclegan_settings, told, tmp_path_factory):
+def images(
+    looks_task, labels_task, pix2pix_settings, pix2pix_resnet, cyclegan_settings, gaugan_settings, told
+):
+    """Originals of images: settings and store by name."""
+    settings = dict(
+        zip(IMAGES, (pix2pix_settings, pix2pix_resnet, cyclegan_settings, gaugan_settings), strict=True)
+    )
+    tasks = {"gaugan": labels_task}
+    return {name: (own, told(tasks.get(name, looks_task)), None) for name, own in settings.items()}
+
+
+@pytest.fixture(scope="module")
+def teachers(tiny_task, looks_task, tiny_settings, recyclegan_settings, images, told, tmp_path_factory):
     """Originals at the default profile's widths; settings, store and artifact by kind.
 
     vid2vid's has 40 steps: after one, its flow branch draws nearly constant maps, and the gradient of a
@@ -68,7 +82,7 @@ def teachers(tiny_task, looks_task, tiny_settings, recyclegan_settings, told, tm
     for settings, prepared in ((composite, tiny_task), (cyclic, looks_task)):
         out = root / settings.teacher
         train_original(told(prepared, out), settings)
-    return {
+    return images | {
         "vid2vid": (composite, told(tiny_task), root / "vid2vid"),
         "recyclegan": (cyclic, told(looks_task), root / "recyclegan"),
     }
@@ -76,6 +90,11 @@ def teachers(tiny_task, looks_task, tiny_settings, recyclegan_settings, told, tm
 
 def training(name: str, teachers, runtime: Runtime):
     """A training as its teacher or method sets it up, from seeded weights."""
+    if name in IMAGES:
+        settings, run, _ = teachers[name]
+        run, module = replace(run, runtime=runtime), teacher_module(settings)
+        net = run.network(module.generator_spec(settings, run.data.meta.condition))
+        return Training(run, net, module.Objective(run, settings))
     method, _, rest = name.partition(" ")
     kind = "recyclegan" if "recyclegan" in name else "vid2vid"
     settings, run, below = teachers[kind]
@@ -174,7 +193,9 @@ def layer_errors(layer, args, device):
         weight = layer.detach().clone().requires_grad_()
         calls.append((lambda x: shortcut.spread(x, weight), [weight], args))
     else:
-        layer = copy.deepcopy(layer).requires_grad_().train()
+        layer = copy.deepcopy(layer).requires_grad_()
+        # a spectral norm that trains takes another step towards its vectors with every call
+        layer.train(not parametrize.is_parametrized(layer))
         weights = list(layer.parameters())
         calls.append((layer, weights, args))
         if isinstance(layer, AdaBD):
