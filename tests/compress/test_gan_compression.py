@@ -16,6 +16,7 @@ from slimvid.compress.gan_compression_options import Options
 from slimvid.errors import SlimvidError
 from slimvid.measure.evaluate import Costs
 from slimvid.nets.slicing import sub_network
+from slimvid.nets.spade import spade_spec, spade_subnet_spec
 from slimvid.rows import check
 from slimvid.settings import MethodSettings
 from slimvid.teachers import recyclegan, student_objective, teacher_module, train_original, vid2vid
@@ -56,17 +57,22 @@ KINDS = {
     "recyclegan": ("recyclegan_settings", "looks_task"),
     "pix2pix": ("pix2pix_resnet", "looks_task"),
     "cyclegan": ("cyclegan_settings", "looks_task"),
+    "gaugan": ("gaugan_short", "labels_task"),
 }
 every_kind = pytest.mark.parametrize("kind", KINDS, indirect=True)
 
 
+@pytest.fixture
+def gaugan_short(gaugan_settings):
+    """Separable SPADEs begin at two pixels a side: with five up-samplings of 64."""
+    return gaugan_settings.model_copy(update={"ups": 5})
+
+
 @pytest.fixture(params=["vid2vid", "recyclegan"])
-def kind(
-    request, tiny_settings, recyclegan_settings, pix2pix_resnet, cyclegan_settings, tiny_task, looks_task
-):
-    settings = (tiny_settings, recyclegan_settings, pix2pix_resnet, cyclegan_settings)
-    stores = (tiny_task, looks_task, looks_task, looks_task)
-    return dict(zip(KINDS, zip(settings, stores, strict=True), strict=True))[request.param]
+def kind(request):
+    """Settings and store of a kind of original."""
+    settings, store = KINDS[request.param]
+    return request.getfixturevalue(settings), request.getfixturevalue(store)
 
 
 @pytest.fixture
@@ -110,12 +116,13 @@ def test_all_stages_run_and_a_plain_network_is_kept(row, kind):
     source = artifact.read(out)
     source.module()
     search = source.provenance["search"]
-    size = 2**4 if kind[0].teacher == "vid2vid" else 2**2
+    size = {"vid2vid": 2**4, "gaugan": 2**3}.get(kind[0].teacher, 2**2)
     assert len(evaluate.seen) == len(set(evaluate.seen)) == search["evaluated"] == size
     assert {"teacher", "distill", "supernet"} == set(source.provenance["stages"])
     curves = read_table(out / "curves.parquet").to_pydict()
     assert len(curves["step"]) == sum(LENGTHS.values())
-    taught = {"distill"} if kind[0].teacher == "pix2pix" else {"distill", "recon"}  # which has its own L1
+    own = kind[0].teacher in ("pix2pix", "gaugan")  # whose own objective has such a loss
+    taught = {"distill"} if own else {"distill", "recon"}
     assert {"distill", "recon"} & set(curves) == taught
     assert all(np.isnan(curves[name]).tolist() == [True] * 2 + [False] * 7 for name in taught)
     history = read_table(out / "search.parquet").to_pydict()
@@ -307,6 +314,14 @@ def test_budgets_that_cannot_be_are_refused_before_anything_runs(kind):
     budget = own.share(ordered[2:3])[0]
     spec = student_spec(settings, condition, Options(**SPACE, budget=budget), below)
     assert own.share([config for config in own if own.spec(config) == spec]).tolist() == [budget]
+
+
+@pytest.mark.parametrize(("pipeline", "size", "widest"), [("full", 15_552, 48), ("fast", 128_000, 64)])
+def test_the_spaces_of_gaugan_are_the_releases(pipeline, size, widest):
+    own = channel_space(spade_spec(64), 64, Options(pipeline=pipeline))
+    assert own.size == size and own.largest == (widest,) * 8
+    paper = own.spec((32, 32, 48, 32, 32, 32, 32, 24))
+    assert paper == spade_subnet_spec("32_32_48_32_32_32_32_24")
 
 
 def test_a_unet_is_refused(pix2pix_settings):

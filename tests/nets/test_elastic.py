@@ -11,10 +11,11 @@ from slimvid.measure.cost import translator_cost
 from slimvid.measure.trace import shapes_only
 from slimvid.nets import build
 from slimvid.nets.arithmetic import SPACES
-from slimvid.nets.channel_space import ChannelSpace, positions, text
+from slimvid.nets.channel_space import SIZE, ChannelSpace, positions, text
 from slimvid.nets.elastic import Elastic
 from slimvid.nets.resnet import resnet_spec, subnet_spec
 from slimvid.nets.slicing import first_channels, sub_network
+from slimvid.nets.spade import spade_spec
 
 VIDEO = {
     **{"kind": "vid2vid", "condition_channels": 3, "past": 2, "width": 8, "downs": 2, "blocks": 3},
@@ -26,6 +27,7 @@ ORIGINALS = {
     "vid2vid with branches": BRANCHES,
     "resnet": resnet_spec(8, blocks=4, in_channels=3),
     "resnet batch": resnet_spec(8, blocks=2, norm="batch"),
+    "spade": spade_spec(8, condition_channels=3, more=False),
 }
 
 
@@ -55,7 +57,13 @@ def filled(spec):
     return net
 
 
-def outputs(net, size=(24, 16)):
+def fitting(kind, size):
+    """A size that a kind of network can draw: a SPADE begins at a 32nd of it, with two pixels a side."""
+    return tuple(4 * pixels for pixels in size) if kind == "spade" else size
+
+
+def outputs(net):
+    size = fitting(net.spec["kind"], (24, 16))
     generator = torch.Generator().manual_seed(2)
     shapes = [x.shape for x in net.example_inputs(*size)]
     given = [torch.rand((2, *shape[1:]), generator=generator) for shape in shapes]
@@ -118,17 +126,17 @@ def test_a_step_copies_no_weight(space):
 @pytest.mark.parametrize("size", [(64, 64), (16, 40)])
 def test_the_cost_of_a_configuration_is_its_networks_to_the_unit(space, original, size):
     found = configs(space, 5)
-    macs = space.macs(found)
+    macs, size = space.macs(found), fitting(original["kind"], size)
     assert macs.dtype == np.int64
     pixels = size[0] * size[1]
     for config, own in zip(found, macs.tolist(), strict=True):
         with shapes_only():
             net = build(space.spec(config))
         counted = translator_cost(net, height=size[0], width=size[1]).macs_per_generated_frame
-        assert counted * 64 * 64 == own * pixels
+        assert counted * SIZE**2 == own * pixels
     with shapes_only():
         net = build(original)
-    whole = translator_cost(net, height=64, width=64).macs_per_generated_frame
+    whole = translator_cost(net, height=SIZE, width=SIZE).macs_per_generated_frame
     assert whole == space.original_macs
     np.testing.assert_array_equal(space.share(found), macs / whole)
 
@@ -146,7 +154,7 @@ def test_the_releases_configurations_are_these():
     tally = SPACES["channels-48"].tally().true
     small = ChannelSpace(original, SPACES["channels-48"].candidates)
     assert small.size == 5184 and small.largest == (48,) * 8
-    np.testing.assert_array_equal(small.macs(list(SPACES["channels-48"])) * 16, tally)
+    np.testing.assert_array_equal(small.macs(list(SPACES["channels-48"])) * (256 // SIZE) ** 2, tally)
 
 
 def test_numbers_are_drawn_uniformly_and_by_themselves():

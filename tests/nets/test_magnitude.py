@@ -8,12 +8,14 @@ from slimvid.nets.channel_space import configured, positions
 from slimvid.nets.magnitude import inherit_strongest, strongest_channels
 from slimvid.nets.pruning import streams
 from slimvid.nets.resnet import resnet_spec
+from slimvid.nets.spade import spade_spec
 
 VIDEO = {
     **{"kind": "vid2vid", "condition_channels": 2, "past": 2, "width": 8, "downs": 2, "blocks": 4},
     **{"norm": "batch", "foreground": [0], "first_frame": True},
 }
 RESNET = resnet_spec(8, blocks=3)
+SPADE = spade_spec(8, condition_channels=3, more=False)
 
 
 def wide_and_narrow(original, narrow=4):
@@ -26,8 +28,12 @@ def wide_and_narrow(original, narrow=4):
     return nets
 
 
-@pytest.mark.parametrize("original", [VIDEO, RESNET], ids=["vid2vid", "resnet"])
-def test_channels_that_are_zero_go_first_and_the_picture_stays(original):
+@pytest.mark.parametrize(
+    ("original", "size"),
+    [(VIDEO, (16, 24)), (RESNET, (16, 24)), (SPADE, (64, 96))],
+    ids=["vid2vid", "resnet", "spade"],
+)
+def test_channels_that_are_zero_go_first_and_the_picture_stays(original, size):
     """Half of every stream is made zero; what is left draws the same pictures."""
     wide, narrow = wide_and_narrow(original)
     state = wide.state_dict()
@@ -38,7 +44,7 @@ def test_channels_that_are_zero_go_first_and_the_picture_stays(original):
             if "running" not in name or name.endswith("mean"):
                 state[name].index_fill_(dim, dead, 0)
     inherit_strongest(wide, narrow)
-    given = [torch.rand(1, *x.shape[1:]) for x in wide.example_inputs(16, 24)]
+    given = [torch.rand(1, *x.shape[1:]) for x in wide.example_inputs(*size)]
     with torch.no_grad():
         for own, theirs in zip(flat(narrow(*given)), flat(wide(*given)), strict=True):
             torch.testing.assert_close(own, theirs, rtol=1e-3, atol=1e-4)

@@ -4,12 +4,12 @@
           -> search on `val` within a budget of MACs -> fine-tuning -> plain network
     fast  the original is the teacher and the once-for-all network starts from nothing; the rest as above
 
-The decomposed teacher (3.2) has separable residual blocks and learns the original's objective. Student and
-once-for-all network learn that objective too, from their teacher's features besides, with the discriminators
-of the stage before (3.1); without pairs, the teacher's frames are the pairs and the way back is not learned.
-Each step of the once-for-all network is of one configuration (3.3). The search draws and judges the
-validation clips by one sub-network after another, without any training. The chosen one is kept, as a plain
-network.
+The decomposed teacher (3.2) has separable residual blocks, of GauGAN separable SPADEs, and learns the
+original's objective. Student and once-for-all network learn that objective too, from their teacher's features
+besides, with the discriminators of the stage before (3.1); without pairs, the teacher's frames are the pairs
+and the way back is not learned. Each step of the once-for-all network is of one configuration (3.3). The
+search draws and judges the validation clips by one sub-network after another, without any training. The
+chosen one is kept, as a plain network.
 
 The paper compresses generators of images, and searches by FID; here that is the frame distance. A video
 original's sub-networks draw streams, each frame after its own. Fast-Vid2Vid, which compares with this method,
@@ -22,7 +22,7 @@ from typing import Any
 from slimvid import artifact
 from slimvid.compress import Job
 from slimvid.compress.gan_compression_judge import Judge, check_metric
-from slimvid.compress.gan_compression_options import ROLES, Options
+from slimvid.compress.gan_compression_options import Options
 from slimvid.compress.gan_compression_search import some_within
 from slimvid.compress.gan_compression_stages import Line, copied, even
 from slimvid.data.condition import ConditionSpec
@@ -67,8 +67,9 @@ def channel_space(original: Mapping[str, Any], width: int, options: Options) -> 
             "gan_compression makes residual blocks separable, and a unet has none; say `generator: resnet` "
             "in the original's settings"
         )
-    numbers = {role: [even(share * width) for share in options.shares(role)] for role in ROLES}
-    return ChannelSpace(original, [numbers[position.role] for position in positions(original)])
+    spade = original["kind"] == "spade"
+    shares = [options.shares(position.role, spade=spade) for position in positions(original)]
+    return ChannelSpace(original, [[even(share * width) for share in own] for own in shares])
 
 
 def compress(job: Job) -> None:

@@ -11,12 +11,12 @@ from slimvid.section import Section, Unique
 if TYPE_CHECKING:
     from slimvid.settings import TaskSettings
 
-TEACHERS = ("vid2vid", "recyclegan", "pix2pix", "cyclegan")
+TEACHERS = ("vid2vid", "recyclegan", "pix2pix", "cyclegan", "gaugan")
 PLANS = ("every_frame", "keyframes")
 SEARCHED = True
 # The space and the budget are of the original's network, the discriminators go on from one stage to the next.
 INHERITED = {
-    *("width", "downs", "blocks", "past", "norm", "foreground", "first", "start", "going_on"),
+    *("width", "downs", "ups", "blocks", "past", "norm", "foreground", "first", "start", "going_on"),
     *("generator", "dropout", "disc_width", "disc_scales", "disc_layers", "disc_norm", "temporal_scales"),
 }
 TRAIN = training_keys() - INHERITED
@@ -41,8 +41,12 @@ TRAINS_NOTHING = (
 # The candidates of the release as shares of the original's 64: channels-48, and for fast channels-64-pix2pix.
 FULL = {"stem": (0.75, 0.5), "trunk": (0.75, 0.625, 0.5), "up": (0.75, 0.5, 0.375, 0.25)}
 FAST = dict.fromkeys(ROLES, (1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25))
-RECON = 10.0
-RECON_OF = {"pix2pix": 0.0}  # kinds of original whose own objective has that loss, with its release's weight
+RECON, DISTILL = 10.0, 1.0
+RECON_OF = {"pix2pix": 0.0, "gaugan": 0.0}  # kinds whose own objective has such a loss: L1, or VGG features
+DISTILL_OF = {"gaugan": 10.0}
+# The same of a SPADE, which has no stem: channels-48 and channels-64.
+FULL_SPADE = {"trunk": (0.75, 0.625, 0.5), "up": (0.75, 0.625, 0.5, 0.375)}
+FAST_SPADE = {"trunk": (1.0, 0.75, 0.625, 0.5), "up": (1.0, 0.75, 0.625, 0.5, 0.375)}
 NOT_FAST = ("teacher_width", "teacher_start")
 
 
@@ -97,9 +101,13 @@ class Options(Section):
         None,
         ge=0,
         description="weight of L1 to the truth; without pairs to the teacher's frame; none: 10, or 0 of "
-        "pix2pix, whose own objective has it",
+        "pix2pix and gaugan, whose own objective has L1 or VGG features",
     )
-    distill: float = Field(1.0, ge=0, description="weight of the features' distance, sum over four layers")
+    distill: float | None = Field(
+        None,
+        ge=0,
+        description="weight of the features' distance, sum over the layers; none: 1, or 10 of gaugan",
+    )
     iterations: Lengths = Field(Lengths(), description="of the stages")
     metric: Metric | None = Field(
         None,
@@ -116,15 +124,17 @@ class Options(Section):
     )
     train: dict = Field(default_factory=dict, description="changes to the original's training settings")
 
-    def shares(self, role: str) -> tuple[float, ...]:
+    def shares(self, role: str, *, spade: bool = False) -> tuple[float, ...]:
         """The widths that positions of a role may have, shares of the original's."""
-        return getattr(self, role) or (FULL if self.pipeline == "full" else FAST)[role]
+        full, fast = (FULL_SPADE, FAST_SPADE) if spade else (FULL, FAST)
+        return getattr(self, role) or (full if self.pipeline == "full" else fast)[role]
 
     def filled(self, kind: str, measured: Mapping[str, float | None]) -> "Options":
         """The options with what they leave to the kind of original, and to what can be measured of it."""
         recon = RECON_OF.get(kind, RECON) if self.recon is None else self.recon
+        distill = DISTILL_OF.get(kind, DISTILL) if self.distill is None else self.distill
         usual = OF_PICTURES if measured.get(OF_VIDEO) is None else OF_VIDEO
-        return self.model_copy(update={"recon": recon, "metric": self.metric or usual})
+        return self.model_copy(update={"recon": recon, "distill": distill, "metric": self.metric or usual})
 
     @model_validator(mode="after")
     def _of_one_pipeline(self) -> "Options":

@@ -24,8 +24,12 @@ from slimvid.nets import build
 
 Config = tuple[int, ...]
 Role = Literal["stem", "trunk", "up"]
-KINDS = {"resnet": "slimvid.nets.resnet", "vid2vid": "slimvid.nets.separable_vid2vid"}
-SIZE = 64  # of the frame that products are counted on; they are in proportion to its pixels
+KINDS = {
+    "resnet": "slimvid.nets.resnet",
+    "vid2vid": "slimvid.nets.separable_vid2vid",
+    "spade": "slimvid.nets.separable_spade",
+}
+SIZE = 128  # of the frame that products are counted on; they are in proportion to its pixels
 PROBE, OTHER = 2, 4  # numbers of the networks that show which layers a position decides
 
 
@@ -67,7 +71,7 @@ def positions(original: Mapping[str, Any]) -> tuple[Position, ...]:
     """What a configuration of an original's separable form consists of.
 
     Args:
-        original: an architecture spec of kind "resnet" or "vid2vid".
+        original: an architecture spec of one of `KINDS`.
 
     Raises:
         SlimvidError: another kind.
@@ -89,7 +93,7 @@ def _module(original: Mapping[str, Any]) -> Any:
     kind = original.get("kind")
     if kind not in KINDS:
         raise SlimvidError(
-            f"channel space: none of an architecture of kind {kind!r}; only of {' and '.join(KINDS)}"
+            f"channel space: none of an architecture of kind {kind!r}; only of {', '.join(KINDS)}"
         )
     return import_module(KINDS[kind])
 

@@ -14,6 +14,7 @@ from slimvid.errors import SlimvidError
 from slimvid.nets.blocks import DecomposedBlock, ResBlock
 from slimvid.nets.resnet import ResnetGenerator
 from slimvid.nets.separable import SeparableBlock
+from slimvid.nets.spade import Spade, SpadeBlock, SpadeGenerator
 from slimvid.nets.vid2vid import Composite
 
 Place = tuple[str, int]
@@ -44,7 +45,7 @@ def streams(net: nn.Module) -> list[Stream]:
     What it takes in and what it draws are no streams: their channels stay.
 
     Args:
-        net: a composite (vid2vid) or ResNet generator; its layers must be as it was built.
+        net: a composite (vid2vid), ResNet or SPADE generator; its layers must be as it was built.
 
     Raises:
         SlimvidError: a generator of another kind, or a layer whose channels cannot be followed.
@@ -54,10 +55,15 @@ def streams(net: nn.Module) -> list[Stream]:
         _composite(walk, net)
     elif isinstance(net, ResnetGenerator):
         walk.through(net.model, None)
+    elif isinstance(net, SpadeGenerator):
+        stream = walk.through(net.fc, None)
+        for block in net.blocks:
+            stream = walk.through(block, stream)
+        walk.through(net.last, stream)
     else:
         raise SlimvidError(
-            f"pruning: cannot follow the channels of a {type(net).__name__}; those of vid2vid and resnet "
-            "generators can be"
+            f"pruning: cannot follow the channels of a {type(net).__name__}; those of vid2vid, resnet "
+            "and spade generators can be"
         )
     return [stream for stream in walk.found if stream.read]
 
@@ -120,6 +126,10 @@ class _Walk:
         """The stream that leaves a layer which ``stream`` enters."""
         if isinstance(layer, ResBlock | DecomposedBlock | SeparableBlock):
             return self.tied(stream, self.through(layer.body, stream))
+        if isinstance(layer, SpadeBlock):
+            return self._spade_block(layer, stream)
+        if isinstance(layer, Spade):
+            return self._spade(layer, stream)
         if isinstance(layer, nn.Sequential):
             for part in layer:
                 stream = self.through(part, stream)
@@ -141,6 +151,21 @@ class _Walk:
         one.read += other.read
         self.found = [stream for stream in self.found if stream is not other]
         return one
+
+    def _spade_block(self, block: SpadeBlock, stream: Stream) -> Stream:
+        inside = self.through(block.conv_0, self.through(block.spade_0, stream))
+        out = self.through(block.conv_1, self.through(block.spade_1, inside))
+        if block.conv_s is None:
+            return self.tied(stream, out)
+        return self.tied(out, self.through(block.conv_s, self.through(block.spade_s, stream)))
+
+    def _spade(self, layer: Spade, stream: Stream) -> Stream:
+        """Gamma and beta, of hidden channels that read the map, have the stream's channels."""
+        self.through(layer.norm, stream)
+        hidden = self.through(layer.shared, None)
+        for modulation in (layer.gamma, layer.beta):
+            self.tied(stream, self.through(modulation, hidden))
+        return stream
 
     def _convolution(self, layer: nn.Conv2d | nn.ConvTranspose2d, stream: Stream | None) -> Stream | None:
         name, transposed = self.names[layer], isinstance(layer, nn.ConvTranspose2d)
