@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from slimvid import nets
+from slimvid.data.condition import ConditionSpec
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
 from slimvid.infer.translator import with_given
 from slimvid.nets.vid2vid import Output
 from slimvid.teachers import train_original
-from slimvid.teachers.vid2vid import Objective, generator_spec
+from slimvid.teachers.vid2vid import Objective, check_task, generator_spec
 from slimvid.training import loop
 from slimvid.training.loop import Training
 from slimvid.training.objective import View
@@ -185,3 +186,8 @@ def test_sequence_length_doubles_up_to_its_limit():
 def test_decay_ends_above_zero():
     rates = [loop.linear_decay(i, total=10, decay_from=0.5) for i in range(10)]
     assert rates[:6] == [1.0] * 6 and rates[-1] == pytest.approx(0.2)
+
+
+def test_single_pictures_are_no_task_of_it(tiny_settings):
+    with pytest.raises(SlimvidError, match="single pictures; give the task an original of images"):
+        check_task(tiny_settings, ConditionSpec(kind="edges"), 32, 32, longest=1)

@@ -48,6 +48,11 @@ class Windows:
         self.given = net.past if first == "real" else 0
         self.begin = 1 if first == "generator" else self.given
         longest = max(clip.length for clip in data.clips("train"))
+        if longest == 1:
+            raise SlimvidError(
+                f"{data.meta.task}: single pictures hold no shortcut frame; put `shortcut` over originals of "
+                "videos"
+            )
         if longest < self.begin + 2:
             raise SlimvidError(
                 f"{data.meta.task}: training clips of {longest} frames hold no shortcut frame (they need "

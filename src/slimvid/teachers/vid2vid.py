@@ -67,6 +67,11 @@ def check_task(
             "foreground is on, but the task names no foreground classes; set the task's `foreground`, or "
             "switch it off"
         )
+    if longest == 1:
+        raise SlimvidError(
+            "a vid2vid original learns from sequences, and this task's clips are single pictures; give the "
+            "task an original of images (`teacher: pix2pix`, say)"
+        )
     needed = settings.given + sequence_length(
         settings.iterations - 1,
         start=settings.sequence,
