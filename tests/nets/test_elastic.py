@@ -15,7 +15,7 @@ from slimvid.nets.channel_space import SIZE, ChannelSpace, positions, text
 from slimvid.nets.elastic import Elastic
 from slimvid.nets.resnet import resnet_spec, subnet_spec
 from slimvid.nets.slicing import first_channels, sub_network
-from slimvid.nets.spade import spade_spec
+from slimvid.nets.spade import spade_spec, spade_subnet_spec
 
 VIDEO = {
     **{"kind": "vid2vid", "condition_channels": 3, "past": 2, "width": 8, "downs": 2, "blocks": 3},
@@ -155,6 +155,14 @@ def test_the_releases_configurations_are_these():
     small = ChannelSpace(original, SPACES["channels-48"].candidates)
     assert small.size == 5184 and small.largest == (48,) * 8
     np.testing.assert_array_equal(small.macs(list(SPACES["channels-48"])) * (256 // SIZE) ** 2, tally)
+
+
+def test_the_releases_configurations_of_gaugan_are_these():
+    own = SPACES["spade-channels-48"]
+    space = ChannelSpace(spade_spec(64), own.candidates)
+    string = "32_32_48_32_32_32_32_24"
+    assert space.spec(tuple(map(int, string.split("_")))) == spade_subnet_spec(string)
+    np.testing.assert_array_equal(space.macs(list(own)) * (256 * 512 // SIZE**2), own.tally().true)
 
 
 def test_numbers_are_drawn_uniformly_and_by_themselves():

@@ -40,7 +40,7 @@ def test_channels_that_are_zero_go_first_and_the_picture_stays(original, size):
     for stream in streams(wide):
         generator = torch.Generator().manual_seed(len(stream.read))
         dead = torch.randperm(stream.channels(state), generator=generator)[::2]
-        for name, dim in stream.written:
+        for name, dim in (*stream.written, *stream.scaled):
             if "running" not in name or name.endswith("mean"):
                 state[name].index_fill_(dim, dead, 0)
     inherit_strongest(wide, narrow)
@@ -96,3 +96,12 @@ def test_a_residual_stream_is_chosen_by_what_leads_to_it():
         assert changed[0] == before[-1]
         with torch.no_grad():
             wide.get_submodule(name).weight[before[-1]] -= 9
+
+
+def test_what_scales_a_stream_has_no_say_in_it():
+    """GauGAN's first stream is chosen by the first convolution alone; gamma and beta follow (release)."""
+    wide, narrow = wide_and_narrow(SPADE)
+    first = wide.fc.weight.abs().sum((1, 2, 3)).argsort(descending=True)[:64]
+    inherit_strongest(wide, narrow)
+    assert torch.equal(narrow.fc.weight, wide.fc.weight[first])
+    assert torch.equal(narrow.blocks[0].spade_0.beta[2].bias, wide.blocks[0].spade_0.beta[2].bias[first])

@@ -7,7 +7,9 @@ from slimvid.errors import SlimvidError
 from slimvid.nets import build
 from slimvid.nets.pruning import outgoing, pruned, streams, strongest
 from slimvid.nets.resnet import resnet_spec
+from slimvid.nets.spade import spade_spec
 
+SPADE = {"condition_channels": 3, "more": False}
 VID2VID = {"kind": "vid2vid", "condition_channels": 3, "width": 8, "downs": 2, "blocks": 5}
 SPECS = {
     "vid2vid": (VID2VID, {**VID2VID, "width": 4}),
@@ -26,6 +28,8 @@ SPECS = {
         resnet_spec(8, blocks=2, norm="instance_affine"),
         resnet_spec(6, blocks=2, norm="instance_affine"),
     ),
+    "spade": (spade_spec(4, **SPADE), spade_spec(2, **SPADE)),
+    "separable spade": (spade_spec(4, separable=True, **SPADE), spade_spec(2, separable=True, **SPADE)),
 }
 
 
@@ -43,7 +47,7 @@ def pair(request):
 def drawn(net, seed=1):
     torch.manual_seed(seed)
     with torch.no_grad():
-        out = net(*(torch.rand_like(x) for x in net.example_inputs(32, 32, "cpu")))
+        out = net(*(torch.rand_like(x) for x in net.example_inputs(64, 64, "cpu")))
     return out if torch.is_tensor(out) else torch.cat(tuple(out), 1)
 
 
@@ -54,10 +58,14 @@ def chosen(whole, small, seed=2):
     return found, [strongest(torch.rand(many, generator=generator), few) for many, few in counts]
 
 
+def all_of(stream):
+    return (*stream.written, *stream.scaled, *stream.read)
+
+
 def test_all_hidden_channels_are_in_one_stream_and_no_others(pair):
     """Each dimension of each tensor once; what a network reads and draws, never."""
     whole, small = pair
-    places = [p for stream in streams(whole) for p in (*stream.written, *stream.read)]
+    places = [p for stream in streams(whole) for p in all_of(stream)]
     assert len(places) == len(set(places))
     shrunk = {
         (name, dim)
@@ -68,7 +76,7 @@ def test_all_hidden_channels_are_in_one_stream_and_no_others(pair):
     assert shrunk == set(places)
     for stream in streams(whole):
         state = whole.state_dict()
-        assert len({state[name].shape[dim] for name, dim in (*stream.written, *stream.read)}) == 1
+        assert len({state[name].shape[dim] for name, dim in all_of(stream)}) == 1
 
 
 def test_with_every_channel_it_is_the_network_that_it_was(pair):
@@ -104,6 +112,20 @@ def test_the_residual_stream_of_vid2vid_is_one_across_its_branches():
     assert blocks | {"up_img.0.weight", "up_flow.0.weight"} <= names
     moving = next(s for s in streams(net) if ("final_w.1.weight", 1) in s.read)
     assert ("final_flow.1.weight", 1) in moving.read and len(moving.read) == 2
+
+
+def test_the_residual_stream_of_spade_ends_where_its_width_falls():
+    net = build(spade_spec(4, **SPADE))
+    found = streams(net)
+    wide = found[0]  # fc's
+    assert {name for name, _ in wide.read} == {
+        *(f"blocks.{i}.conv_0.weight" for i in range(4)),
+        "blocks.3.conv_s.weight",
+    }
+    assert ("blocks.2.conv_1.weight", 0) in wide.written and ("blocks.3.spade_s.beta.bias", 0) in wide.scaled
+    last = next(stream for stream in found if ("last.weight", 1) in stream.read)
+    made = {name for name, _ in last.written if name.endswith("weight")}
+    assert made == {"blocks.6.conv_1.weight", "blocks.6.conv_s.weight"} and not last.scaled
 
 
 def test_what_leads_out_of_a_channel_is_summed_over_all_that_read_it():

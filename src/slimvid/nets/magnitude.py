@@ -3,8 +3,8 @@
 GAN Compression prunes the decomposed teacher once (its Table 3, "Pr."), layer by layer in the network's
 order: the channels of a layer that stay are those of largest L1 norm over its weights, of which only the
 inputs that stayed are counted (release). Channels that several layers share (``pruning.streams``) are chosen
-by the layers that lead to them, and not by the residual blocks, which add to what is there. A SPADE's gamma
-and beta count among the layers that lead to the channels they modulate (in the release they only follow).
+by the layers that lead to them, not by the residual blocks, which add to what is there, nor by a SPADE's
+gamma and beta, which only follow (release).
 """
 
 from collections.abc import Mapping, Sequence

@@ -27,10 +27,12 @@ class Stream:
 
     Attributes:
         written: what makes them: output dimensions of convolutions, depthwise ones, biases, normalisations.
+        scaled: what scales and shifts them from elsewhere: output dimensions of a SPADE's gamma and beta.
         read: the weights of the convolutions that take them in, with their input dimension.
     """
 
     written: list[Place] = field(default_factory=list)
+    scaled: list[Place] = field(default_factory=list)
     read: list[Place] = field(default_factory=list)
 
     def channels(self, state: Mapping[str, Tensor]) -> int:
@@ -94,7 +96,7 @@ def pruned(state: Mapping[str, Tensor], found: Sequence[Stream], kept: Sequence[
     """
     left = dict(state)
     for stream, channels in zip(found, kept, strict=True):
-        for name, dim in (*stream.written, *stream.read):
+        for name, dim in (*stream.written, *stream.scaled, *stream.read):
             left[name] = left[name].index_select(dim, channels.to(left[name].device))
     return left
 
@@ -148,6 +150,7 @@ class _Walk:
     def tied(self, one: Stream, other: Stream) -> Stream:
         """Two streams that are summed, as the one that they are."""
         one.written += other.written
+        one.scaled += other.scaled
         one.read += other.read
         self.found = [stream for stream in self.found if stream is not other]
         return one
@@ -164,7 +167,8 @@ class _Walk:
         self.through(layer.norm, stream)
         hidden = self.through(layer.shared, None)
         for modulation in (layer.gamma, layer.beta):
-            self.tied(stream, self.through(modulation, hidden))
+            stream.scaled += self.through(modulation, hidden).written
+            self.found.pop()  # no stream of its own
         return stream
 
     def _convolution(self, layer: nn.Conv2d | nn.ConvTranspose2d, stream: Stream | None) -> Stream | None:
