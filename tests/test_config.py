@@ -384,6 +384,7 @@ VIPER = {"translation": "game2label"}
         ({"source": "video"}, "distance_maps", True),
         ({"source": "viper", **VIPER}, "path_target", "/nowhere"),
         ({**WORLD, "world": "body"}, "canny", [1, 2]),
+        ({**WORLD, "world": "aerial", "stills": True}, "canny", [1, 2]),
         ({**WORLD, "world": "face"}, "translation", "game2label"),
         *(({**WORLD, "world": "city"}, k, v) for k, v in (("path", "a"), ("stride", 2))),
     ],

@@ -10,6 +10,7 @@ from slimvid.section import Name, Section, Seed, Unique, UserPath
 Teacher = Annotated[Name, AfterValidator(known_kind)]
 TASK_FILES = ("path", "path_target", "landmarks", "labels", "poses")  # keys of a task that name footage
 IMAGES = ("pairs", "domains")  # sources of single pictures
+STILL_WORLDS = ("aerial", "object")  # procedural worlds in which nothing moves
 RANGES = ("train_frames", "val_frames", "test_frames")
 
 # Which keys of a task are read where a key has a value (None: any): others are refused. Keys of no row are
@@ -27,6 +28,7 @@ TASK_READS: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("source", "domains", ("path", "direction", "val_images")),
     ("world", "face", ("canny",)),
     ("world", "city", ("translation",)),
+    ("world", "object", ("canny",)),
     ("landmarks", None, ("distance_maps",)),
     ("labels", None, ("label_names", "foreground")),
 )
@@ -43,7 +45,9 @@ class TaskSettings(Section):
 
     source: Literal["world", "video", "cityscapes", "face", "pose", "camvid", "viper", "pairs", "domains"]
     teacher: Teacher = Field("vid2vid", description="the kind of original that translates it")
-    world: Literal["face", "city", "body"] | None = Field(None, description="procedural world to render")
+    world: Literal["face", "city", "body", "aerial", "object"] | None = Field(
+        None, description="procedural world to render; aerial, object: single pictures only"
+    )
     translation: Literal["game2camera", "game2label", "label2game"] | None = Field(
         None, description="city world, viper: from which look into which; none: from label maps"
     )
@@ -104,7 +108,9 @@ class TaskSettings(Section):
     @model_validator(mode="after")
     def _consistent(self) -> "TaskSettings":
         if self.source == "world" and self.world is None:
-            raise ValueError("source 'world' needs `world: face|city|body`")
+            raise ValueError("source 'world' needs `world: face|city|body|aerial|object`")
+        if self.world in STILL_WORLDS and not self.stills:
+            raise ValueError(f"world {self.world!r} has no motion, only single pictures; add `stills: true`")
         if self.source != "world" and self.path is None:
             raise ValueError(f"source {self.source!r} needs `path:`")
         if self.source == "viper" and self.translation is None:

@@ -15,6 +15,7 @@ SCENES = {  # world and translation -> the maps that go with a frame
     ("city", "game2camera"): {"image", "labels"},
     ("body", None): {"keypoints", "densepose"},
 }
+PICTURES = [*SCENES, ("aerial", None), ("object", None)]
 
 
 def settings(world: str, translation: str | None = None, **changes) -> TaskSettings:
@@ -57,7 +58,7 @@ def test_a_still_is_a_moment_of_the_video_and_is_drawn_alone(scene, drawn):
     assert len(set(found)) == 4 and max(found) - min(found) > take.FRAMES / 3  # any moment, not the first
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=str)
+@pytest.mark.parametrize("scene", PICTURES, ids=str)
 def test_every_picture_shows_a_scene_of_its_own(scene):
     pictures = [clip.frames[0].astype(float) for found in every(settings(*scene)).values() for clip in found]
     assert len(pictures) == 8
@@ -78,8 +79,9 @@ def test_the_two_sides_of_an_unpaired_task_never_show_one_scene_in_training():
         assert min(np.abs(seen - truth.image[0]).mean() for seen in conditions) > 15
 
 
-def test_the_store_holds_pictures_and_the_same_bytes_again(tmp_path):
-    task = settings("city", height=32, width=48)
+@pytest.mark.parametrize(("world", "channels"), [("city", 13), ("aerial", 3), ("object", 1)])
+def test_the_store_holds_pictures_and_the_same_bytes_again(world, channels, tmp_path):
+    task = settings(world, height=32, width=48)
     for name in ("x", "y"):
         prepare("stills", task, tmp_path / name)
     store = PreparedTask(tmp_path / "x")
@@ -87,8 +89,9 @@ def test_the_store_holds_pictures_and_the_same_bytes_again(tmp_path):
     assert [len(store.clips(split)) for split in ("train", "val", "test")] == [4, 2, 2]
     assert {info.length for split in ("train", "val", "test") for info in store.clips(split)} == {1}
     window = store.window("train", store.clips("train")[0].name, [0], flow=False)
-    assert window.conditions.shape == (1, store.meta.condition.channels, 32, 48)
-    assert store.meta.source == describe(task) == "procedural world: city, single pictures, seed 3"
+    assert store.meta.condition.channels == channels
+    assert window.conditions.shape == (1, channels, 32, 48)
+    assert store.meta.source == describe(task) == f"procedural world: {world}, single pictures, seed 3"
 
 
 def test_hundreds_of_pictures_leave_the_held_out_looks_alone(monkeypatch):

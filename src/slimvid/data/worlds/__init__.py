@@ -1,13 +1,13 @@
 """Procedural video worlds: task families that are always there, with exact ground truth.
 
-Three worlds, chosen by ``settings.world``:
+Three worlds that move, chosen by ``settings.world``:
 
 * ``face`` (sketch2face): a talking head; 68 landmarks and the edge map of the vid2vid face protocol.
 * ``city`` (segmentation2city): a drive through a street; label maps, instances. With ``translation`` it is
   also drawn as a game would (viper2city), or goes between the game's frames and label maps.
 * ``body`` (pose2body): a dancing person; BODY_25 key-points and the exact body-part map.
 
-All give backward optical flow that is exact by construction, with a validity mask. The look is drawn from
+These give backward optical flow that is exact by construction, with a validity mask. The look is drawn from
 small families that the condition shows (each world's module says how), so that a held-out clip can be drawn.
 Everything follows from (seed, world, split, clip number); the same settings give the same bytes. Motion is
 defined per second: at 30 frames a second things move half as far from frame to frame as at 15.
@@ -16,12 +16,16 @@ A task whose original learns without pairs (``settings.unpaired``) trains on two
 show one and frames another, so that no scene is ever seen in both looks. Its other clips keep the truth of
 every condition, because a world can draw one street in both looks, and measures need it.
 
-With ``stills`` a clip is one picture, some moment of a scene of its own (`slimvid.data.worlds.take`).
+With ``stills`` a clip is one picture, some moment of a scene of its own (`slimvid.data.worlds.take`). In two
+more worlds nothing moves, so they have pictures only:
+
+* ``aerial`` (map2aerial): a street map's tile, and the place from above.
+* ``object`` (edges2objects): the edges of a single thing, and the thing.
 """
 
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,7 +33,10 @@ from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
 
-_WORLDS = ("face", "city", "body")
+_WORLDS = ("face", "city", "body", "aerial", "object")  # the order is part of the seed
+_KINDS: dict[str, Literal["edges", "pose", "image"]] = {
+    "face": "edges", "body": "pose", "aerial": "image", "object": "edges"
+}  # fmt: skip
 _STREAMS = ("train", "test", "val", "train conditions")  # of random numbers; the last one's of unpaired tasks
 FIRST = {"train": 0, "val": 147, "test": 180}  # where a split starts to deal the 216 sets of families
 OWN = {"train": 147, "val": 33, "test": 36}  # how many of them are a split's own
@@ -49,7 +56,7 @@ def condition_spec(settings) -> ConditionSpec:
     if settings.world == "city":
         return _module("city").condition_spec()
     _module(settings.world)
-    return ConditionSpec(kind={"face": "edges", "body": "pose"}[settings.world])
+    return ConditionSpec(kind=_KINDS[settings.world])
 
 
 def task_facts(settings) -> dict[str, Any]:
