@@ -113,8 +113,8 @@ def test_a_row_below_a_measured_one_is_built(tmp_path) -> None:
             r"methods\.fast_vid2vid\.options\.i3d: /nope\.pt",
         ),
         (
-            {"methods": {"uniform": {"options": {"train": {"vgg": "/nope.pth"}}}}},
-            r"methods\.uniform\.options\.train\.vgg: /nope\.pth",
+            {"methods": {"fast_vid2vid": {"options": {"train": {"vgg": "/nope.pth"}}}}},
+            r"methods\.fast_vid2vid\.options\.train\.vgg: /nope\.pth",
         ),
         (shortcut(vgg="/nope.pth"), r"methods\.shortcut\.options\.vgg: /nope\.pth"),
         ({"measure": {"i3d": "/nope.pt"}}, r"measure\.i3d: /nope\.pt"),
