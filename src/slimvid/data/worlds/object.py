@@ -12,7 +12,7 @@ colours              the emblem: disc, square, triangle, star, bar, cross
 
 Edges are found in the picture, as those of edges2shoes are (Isola et al. 2017, section 4: a detector's
 edges, then cleaned). Here they are Canny's, of the smoothed picture, without short pieces, and white on black
-as every sketch of the project. A faint cloth (check, quilt) shows at low thresholds: `canny: [60, 150]`.
+as every sketch of the project. A faint check shows at low thresholds: `canny: [60, 150]`.
 """
 
 import cv2
@@ -64,7 +64,7 @@ def _bent(rng: np.random.Generator, parts: list[Part]) -> list[Part]:
 def _draw(rng, parts: list[Part], cloth: str, colours: tuple, *, motif: float, height: int, width: int):
     main, second, trim, sole, mark = (np.array(c) * rng.uniform(0.95, 1.05) for c in colours)
     how = {
-        "main": (cloth, (main, trim if cloth == "quilt" else second), GLOSS[cloth]),
+        "main": (cloth, (main, second), GLOSS[cloth]),
         "trim": ("plain", (trim, trim), 0.3),
         "sole": ("plain", (sole, sole), 0.1),
         "dark": ("plain", (_DARK, _DARK), 0.0),

@@ -69,9 +69,8 @@ class Easel:
         cv2.fillPoly(mask, [points - np.array([x0, y0]) * 16], 255, cv2.LINE_AA, shift=4)
         nx, ny, rim = self._rounded(mask, part.plump * self.scale)
         y, x = np.mgrid[y0:y1, x0:x1].astype(np.float32) / np.float32(self.scale)
-        bend = np.float32(
-            0.35 * min(part.plump, 0.15)
-        )  # a pattern is drawn together where a surface turns away
+        # a pattern is drawn together where a surface turns away
+        bend = np.float32(0.35 * min(part.plump, 0.15))
         amount = pattern(cloth, (x - bend * nx) / motif, (y - bend * ny) / motif, self.scale * motif)
         first, second = (np.asarray(c, np.float32) for c in colours)
         colour = first + (second - first) * amount[..., None]
@@ -115,8 +114,8 @@ def pattern(cloth: str, x: np.ndarray, y: np.ndarray, pixels: float) -> np.ndarr
         shift = 0.5 * np.mod(np.floor(y), 2)
         far = np.hypot(np.mod(x + shift, 1) - 0.5, np.mod(y, 1) - 0.5)
         return np.clip((0.30 - far) * soft + 0.5, 0, 1)
-    if cloth == "quilt":  # seams
-        return 0.55 * np.maximum(band(x + y, 0.13), band(x - y, 0.13))
+    if cloth == "quilt":  # stitched seams
+        return 0.6 * np.maximum(band((x + y) / 2, 0.09), band((x - y) / 2, 0.09))
     if cloth == "zigzag":
         return band(y + np.abs(np.mod(x, 1) - 0.5), 0.5)
     return np.zeros_like(x)
