@@ -5,7 +5,7 @@ import pytest
 
 from slimvid.data.prepare import describe, prepare
 from slimvid.data.store import PreparedTask
-from slimvid.data.worlds import FIRST, OWN, canvas, clips, take
+from slimvid.data.worlds import FIRST, OWN, canvas, city, clips, take
 from slimvid.data.worlds.face import person
 from slimvid.settings import TaskSettings
 
@@ -43,12 +43,14 @@ def drawn(monkeypatch) -> list[None]:
 
 @pytest.mark.parametrize("scene", SCENES, ids=str)
 def test_a_still_is_a_moment_of_the_video_and_is_drawn_alone(scene, drawn):
-    looks = 2 if scene[1] else 1
+    looks, moments = 2 if scene[1] else 1, city.MOMENTS if scene[0] == "city" else 1
     pictures = list(clips(settings(*scene))["train"])
     assert len(drawn) == looks * len(pictures) == looks * 4
+    assert [picture.name for picture in pictures] == [f"{scene[0]}_train_{k:04d}" for k in range(4)]
     motion = {"clip_frames": take.FRAMES, "fps": take.RATE}
     found = []
-    for still, video in zip(pictures, clips(settings(*scene, stills=False, **motion))["train"], strict=True):
+    videos = list(clips(settings(*scene, stills=False, train_clips=4 // moments, **motion))["train"])
+    for still, video in zip(pictures, [v for v in videos for _ in range(moments)], strict=True):
         assert (len(still), still.fps, still.flow, still.flow_valid) == (1, 1.0, None, None)
         same = [k for k in range(take.FRAMES) if np.array_equal(video.frames[k], still.frames[0])]
         assert len(same) == 1
@@ -56,10 +58,11 @@ def test_a_still_is_a_moment_of_the_video_and_is_drawn_alone(scene, drawn):
             assert np.array_equal(getattr(video, name)[same[0]], getattr(still, name)[0]), name
         found += same
     assert len(set(found)) == 4 and max(found) - min(found) > take.FRAMES / 3  # any moment, not the first
+    assert moments == 1 or set(np.diff(found)) == {take.FRAMES // moments}
 
 
 @pytest.mark.parametrize("scene", PICTURES, ids=str)
-def test_every_picture_shows_a_scene_of_its_own(scene):
+def test_every_picture_is_another_and_no_split_shows_a_scene_of_another(scene):
     pictures = [clip.frames[0].astype(float) for found in every(settings(*scene)).values() for clip in found]
     assert len(pictures) == 8
     for i, a in enumerate(pictures):
@@ -68,7 +71,8 @@ def test_every_picture_shows_a_scene_of_its_own(scene):
 
 def test_the_two_sides_of_an_unpaired_task_never_show_one_scene_in_training():
     paired, apart = (
-        every(settings("city", "game2camera", teacher=teacher)) for teacher in ("pix2pix", "recyclegan")
+        every(settings("city", "game2camera", teacher=teacher, train_clips=6))
+        for teacher in ("pix2pix", "recyclegan")
     )
     for split in ("val", "test"):
         for one, other in zip(paired[split], apart[split], strict=True):
@@ -77,6 +81,13 @@ def test_the_two_sides_of_an_unpaired_task_never_show_one_scene_in_training():
     for clip, truth in zip(apart["train"], paired["train"], strict=True):
         assert np.array_equal(clip.frames, truth.frames) and np.array_equal(clip.labels, truth.labels)
         assert min(np.abs(seen - truth.image[0]).mean() for seen in conditions) > 15
+
+
+def test_the_pictures_of_a_split_do_not_depend_on_how_many_follow():
+    few, many = (list(clips(settings("city", train_clips=n))["train"]) for n in (5, 9))
+    assert len(few) == 5 and len({clip.name for clip in many}) == 9
+    for one, other in zip(few, many[:5], strict=True):
+        assert one.name == other.name and np.array_equal(one.frames, other.frames)
 
 
 @pytest.mark.parametrize(("world", "channels"), [("city", 13), ("aerial", 3), ("object", 1)])

@@ -16,14 +16,16 @@ A task whose original learns without pairs (``settings.unpaired``) trains on two
 show one and frames another, so that no scene is ever seen in both looks. Its other clips keep the truth of
 every condition, because a world can draw one street in both looks, and measures need it.
 
-With ``stills`` a clip is one picture, some moment of a scene of its own (`slimvid.data.worlds.take`). In two
-more worlds nothing moves, so they have pictures only:
+With ``stills`` a clip is one picture, some moment of a scene (`slimvid.data.worlds.take`). Scenes are never
+shared by splits; a world's ``MOMENTS`` (none: 1) says how many pictures of a split come from one scene. In
+two more worlds nothing moves, so they have pictures only:
 
 * ``aerial`` (map2aerial): a street map's tile, and the place from above.
 * ``object`` (edges2objects): the edges of a single thing, and the thing.
 """
 
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from importlib import import_module
 from typing import Any, Literal
 
@@ -80,6 +82,7 @@ def clips(settings) -> dict[str, Iterator[Clip]]:
         SlimvidError: unknown world.
     """
     module = _module(settings.world)
+    moments = getattr(module, "MOMENTS", 1) if settings.stills else 1
     counts = {"train": settings.train_clips, "val": settings.val_clips, "test": settings.test_clips}
 
     def random(stream: str, number: int) -> np.random.Generator:
@@ -91,10 +94,24 @@ def clips(settings) -> dict[str, Iterator[Clip]]:
         return FIRST[name] + (number % OWN[name] if settings.stills else number)
 
     def split(name: str) -> Iterator[Clip]:
-        for number in range(counts[name]):
+        label = f"{settings.world}_{name}"
+        for begin in range(0, counts[name], moments):
+            number = begin // moments
             apart = name == "train" and settings.unpaired  # two streets a clip
             own: dict[str, Any] = {"conditions": random("train conditions", number)} if apart else {}
-            own |= {"name": f"{settings.world}_{name}_{number:04d}", "number": dealt(name, number)}
-            yield module.render(random(name, number), settings=settings, **own)
+            own |= {"name": f"{label}_{begin:04d}", "number": dealt(name, number)}
+            scene = module.render(random(name, number), settings=settings, **own)
+            if moments == 1:
+                yield scene
+                continue
+            for k in range(min(moments, counts[name] - begin)):
+                yield _picture(scene, k, name=f"{label}_{begin + k:04d}")
 
     return {name: split(name) for name in counts}
+
+
+def _picture(scene: Clip, k: int, *, name: str) -> Clip:
+    """Frame ``k`` of a scene as a clip by itself."""
+    found = {field.name: getattr(scene, field.name) for field in fields(scene)}
+    maps = {key: value[k : k + 1] for key, value in found.items() if isinstance(value, np.ndarray)}
+    return replace(scene, name=name, **maps)

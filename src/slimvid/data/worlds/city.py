@@ -35,6 +35,7 @@ from slimvid.data.worlds.stage import Stage
 from slimvid.data.worlds.take import Take
 from slimvid.data.worlds.texture import blurred
 
+MOMENTS = 4  # single pictures that one street gives: building its textures costs more than drawing it
 _FAR, _VIEW = 150.0, 115.0  # metres: nothing is drawn beyond; the street goes on that far beyond the drive
 _HAZE = (190.0, (204, 214, 226))
 
@@ -83,7 +84,7 @@ class _Town:
 
     def __init__(self, rng: np.random.Generator, *, settings):
         self.height, self.width = height, width = settings.height, settings.width
-        self.take = Take.of(settings, rng)
+        self.take = Take.of(settings, rng, moments=MOMENTS)
         rng, paint = rng.spawn(2)  # the scene is the same at every size, textures are not
         self.camera = _Camera(rng, self.take.frames, self.take.fps, height=height, width=width)
         samples = 3 if height * width <= 128 * 128 else 2

@@ -1,7 +1,7 @@
-"""What a clip shows of a scene's motion: all of its frames, or (``stills``) one moment.
+"""What a clip shows of a scene's motion: all of its frames, or (``stills``) moments of it.
 
-A still is frame ``shown[0]`` of the clip that the same settings without ``stills`` would give at `FRAMES`
-frames and `RATE` frames a second. The motion is worked out, which is cheap; only that frame is drawn.
+A still is one of the frames of the clip that the same settings without ``stills`` would give at `FRAMES`
+frames and `RATE` frames a second. The motion is worked out, which is cheap; only the frames shown are drawn.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from slimvid.data.clip import Clip
 from slimvid.data.images import FPS as STILL_FPS
 
-FRAMES, RATE = 60, 30.0  # the two seconds of which a still is a moment
+FRAMES, RATE = 60, 30.0  # the two seconds of which stills are moments
 _OF_MOTION = ("flow", "flow_valid")  # a picture has no frame before it
 
 
@@ -24,7 +24,7 @@ class Take:
         frames: how many the motion has.
         fps: frames per second of the motion.
         shown: numbers of the frames that are drawn, in order.
-        still: whether the clip is one picture.
+        still: whether they are pictures by themselves.
     """
 
     frames: int
@@ -33,12 +33,14 @@ class Take:
     still: bool
 
     @classmethod
-    def of(cls, settings, rng: np.random.Generator) -> "Take":
-        """The take of a clip; a still's moment is drawn from ``rng``, a video draws nothing."""
+    def of(cls, settings, rng: np.random.Generator, *, moments: int = 1) -> "Take":
+        """The take of a clip; stills are ``moments`` evenly apart. A video draws nothing from ``rng``."""
         if not settings.stills:
             frames = settings.clip_frames
             return cls(frames=frames, fps=settings.fps, shown=range(frames), still=False)
-        return cls(frames=FRAMES, fps=RATE, shown=(int(rng.integers(FRAMES)),), still=True)
+        apart = FRAMES // moments
+        shown = range(int(rng.integers(apart)), apart * moments, apart)
+        return cls(frames=FRAMES, fps=RATE, shown=shown, still=True)
 
     @property
     def times(self) -> np.ndarray:
