@@ -143,5 +143,11 @@ def test_stills_take_no_ranges_and_need_their_split(tmp_path):
         settings(tmp_path, stills=True, train_frames=(0, 3))
     with pytest.raises(SlimvidError, match=r"holds no images/train \(or train\); give CamVid's folder"):
         camvid.clips(settings(camvid_root(tmp_path), stills=True))
+    stills_root(tmp_path)
+    write_picture(tmp_path / "labels/train/0001TP_006750.png", np.full((48, 64), 12, np.uint8))
+    with pytest.raises(
+        SlimvidError, match=r"labels/train/0001TP_006750\.png: holds id 12, the largest known"
+    ):
+        every_split(camvid, settings(tmp_path, stills=True))
     with pytest.raises(ValueError, match="`val_images:` would not be read here"):
         settings(tmp_path, val_images=3)

@@ -223,6 +223,10 @@ STILL = "gtFine/train/ulm/ulm_000003_000019_gtFine"
             "ulm_000003_000019_gtFine_labelIds.png: missing; every picture needs labels: restore the file",
         ),
         (lambda r: (r / f"{STILL}_instanceIds.png").unlink(), "instanceIds.png: missing; every picture"),
+        (
+            lambda r: write_picture(r / f"{STILL}_labelIds.png", label_map(0) + 50),
+            "labelIds.png: holds id 76",
+        ),
         (lambda r: write_picture(r / f"{STILL}_labelIds.png", label_map(0)[:-1]), "labelIds.png: is 64x47"),
         (
             lambda r: [turn_picture(f) for f in r.glob("*/train/ulm/ulm_000003_*.png")],

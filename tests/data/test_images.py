@@ -1,5 +1,6 @@
 """Single pictures as clips of length 1: pairs side by side, and two domains."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from slimvid.data.images import clips
+from slimvid.data.manifest import ManifestRows
 from slimvid.data.prepare import prepare
 from slimvid.data.store import PreparedTask
 from slimvid.errors import SlimvidError
@@ -102,9 +104,10 @@ def test_pictures_are_squeezed_by_pillow(tmp_path):
     assert np.array_equal(found.frames[0], np.array(wanted))
 
 
-def test_twice_gives_the_same_bytes(pairs, tmp_path):
-    for name in ("a", "b"):
-        prepare("t", settings(pairs), tmp_path / name)
+def test_twice_gives_the_same_bytes_however_many_rows_are_kept_at_once(pairs, tmp_path, monkeypatch):
+    prepare("t", settings(pairs), tmp_path / "a")
+    monkeypatch.setattr(ManifestRows, "_AT_ONCE", 3)
+    prepare("t", settings(pairs), tmp_path / "b")
     for file in ("manifest.parquet", "train.arrow", "val.arrow", "test.arrow"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
@@ -118,7 +121,7 @@ def test_twice_gives_the_same_bytes(pairs, tmp_path):
         ),
         (
             lambda p: save(p / "train/3.png", (1, 1, 1), (2, 2, 2), size=(40, 32)),
-            r"train/3\.png: is 64x40, its frame or sequence 64x32",
+            r"train/3\.png: is 64x40, but \d\.png is 64x32; make all pictures of a side",
         ),
         (lambda p: (p / "train/1.png").write_bytes(b"x"), r"train/1\.png: damaged or truncated"),
         (lambda p: [f.unlink() for f in (p / "val").iterdir()], r"val: holds no png"),
@@ -126,25 +129,69 @@ def test_twice_gives_the_same_bytes(pairs, tmp_path):
             lambda p: [f.rename(f.with_suffix(".txt")) for f in (p / "train").iterdir()],
             r"train: holds no png",
         ),
+        (
+            lambda p: Image.fromarray(np.zeros((32, 64), np.int32)).save(p / "train/2.tif"),
+            r"train/2\.tif: samples of an unusual kind \(I\); save it with 8 bits",
+        ),
+        (
+            lambda p: shutil.rmtree(p / "val"),
+            r"pairs are in .*side B; give their folder as the task's `path`",
+        ),
+        (
+            lambda p: (p / "train").rename(p / "trainA"),
+            r"side B; what lies here is two domains: give `source: domains`, and an original",
+        ),
     ],
 )
 def test_mistakes_in_pairs_are_named(pairs, tmp_path, spoil, message):
     spoil(pairs)
-    with pytest.raises(SlimvidError, match=message):
+    with pytest.raises(SlimvidError, match=message) as error:
         prepare("t", settings(pairs), tmp_path / "store")
+    assert "\n" not in str(error.value)
     assert not (tmp_path / "store" / "manifest.parquet").exists()
 
 
-def test_a_missing_side_and_a_missing_folder_are_named(domains, pairs, tmp_path):
-    for file in (domains / "trainB").iterdir():
-        file.unlink()
-    (domains / "trainB").rmdir()
-    with pytest.raises(SlimvidError, match=r"trainB: missing; two domains are in the folders"):
-        prepare("t", settings(domains, "domains"), tmp_path / "store")
-    with pytest.raises(SlimvidError, match=r"pairs are in the folders train/ and test/"):
-        prepare("t", settings(pairs / "train"), tmp_path / "store")
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        *(
+            (
+                lambda p, f=f: shutil.rmtree(p / f),
+                rf"{f}: missing; two domains are in the folders trainA/, .*",
+            )
+            for f in ("trainA", "trainB", "testA", "testB")
+        ),
+        (lambda p: [f.unlink() for f in (p / "trainB").iterdir()], r"trainB: holds no png"),
+        (
+            lambda p: save(p / "trainA/2.png", (1, 1, 1), size=(32, 40)),
+            r"trainA/2\.png: is 40x32, but \d\.png",
+        ),
+        (
+            lambda p: save(p / "trainB/4.png", (1, 1, 1), size=(31, 32)),
+            r"trainB/4\.png: is 32x31, but \d\.png",
+        ),
+    ],
+)
+def test_mistakes_in_two_domains_are_named(domains, tmp_path, spoil, message):
+    spoil(domains)
+    with pytest.raises(SlimvidError, match=message) as error:
+        prepare("t", settings(domains, "domains", val_images=1), tmp_path / "store")
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "store" / "manifest.parquet").exists()
+
+
+def test_something_is_left_to_train_on(pairs, tmp_path):
     with pytest.raises(SlimvidError, match="val_images: 20 of 20 training pictures leave none"):
         prepare("t", settings(pairs, val_images=20), tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    ("depth", "grey"), [(np.uint8, 77), (np.uint16, 77 * 257), (np.uint16, 77 * 257 + 100)]
+)
+def test_grey_pictures_of_8_and_16_bits_are_pictures_like_any(pairs, depth, grey):
+    Image.fromarray(np.full((32, 64), grey, depth)).save(pairs / "train" / "0.png")
+    first = next(clips(settings(pairs, val_images=1))["val"])
+    assert (first.frames == 77).all() and (first.image == 77).all() and first.frames.shape == (1, 32, 32, 3)
 
 
 def test_two_domains_need_an_original_that_learns_from_them(tmp_path):

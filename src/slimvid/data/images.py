@@ -24,7 +24,7 @@ import numpy as np
 from slimvid.data.clip import Clip
 from slimvid.data.condition import ConditionSpec
 from slimvid.data.layout import Item, clean
-from slimvid.data.pictures import PICTURES, check_size, read_picture
+from slimvid.data.pictures import PICTURES, read_picture
 from slimvid.data.sequence import list_files
 from slimvid.errors import SlimvidError
 from slimvid.settings import TaskSettings
@@ -73,9 +73,12 @@ def _pairs(root: Path) -> dict[str, list[Picture]]:
     """Pictures by split; "val" is missing where it must be held back."""
     there = [split for split in ("test", "val") if (root / split).is_dir()]
     if not (root / "train").is_dir() or not there:
+        remedy = "give their folder as the task's `path`"
+        if (root / "trainA").is_dir() or (root / "trainB").is_dir():
+            remedy = "what lies here is two domains: give `source: domains`, and an original that learns so"
         raise SlimvidError(
             f"{root}: pairs are in the folders train/ and test/ (or val/), each picture with side A left of "
-            "side B; give their folder as the task's `path`"
+            f"side B; {remedy}"
         )
     splits = {"train": "train", "test": there[0], **({"val": "val"} if len(there) == 2 else {})}
     return {
@@ -172,7 +175,7 @@ class Reader:
 
     def __init__(self, settings: TaskSettings):
         self.settings = settings
-        self.sizes: dict[str, tuple[int, int]] = {}
+        self.firsts: dict[str, tuple[Path, tuple[int, ...]]] = {}  # a side's first picture and its size
 
     def pair(self, picture: Picture) -> tuple[np.ndarray, np.ndarray]:
         """Condition and frame, of one file: uint8 H x W x 3 of the task's size.
@@ -194,7 +197,12 @@ class Reader:
 
     def _read(self, side: str, path: Path) -> np.ndarray:
         found = read_picture(path)
-        check_size(path, found, self.sizes.setdefault(side, found.shape[:2]))
+        first, (height, width) = self.firsts.setdefault(side, (path, found.shape[:2]))
+        if found.shape[:2] != (height, width):
+            raise SlimvidError(
+                f"{path}: is {found.shape[1]}x{found.shape[0]}, but {first.name} is {width}x{height}; make "
+                "all pictures of a side the same size"
+            )
         return found
 
     def _squeeze(self, picture: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from slimvid.data.clip import Clip
-from slimvid.data.manifest import MANIFEST, SPLITS, TaskMeta, write_manifest
+from slimvid.data.manifest import MANIFEST, SPLITS, ManifestRows, TaskMeta
 from slimvid.data.rows import MAPS, encode_row, row_hash
 from slimvid.errors import SlimvidError
 from slimvid.files import system_errors
@@ -38,14 +38,18 @@ def write_prepared(root: Path | str, meta: TaskMeta, splits: Mapping[str, Iterab
 def _write(root: Path, meta: TaskMeta, splits: Mapping[str, Iterable[Clip]]) -> None:
     root.mkdir(parents=True, exist_ok=True)
     with _own_folder(root) as work:
-        rows: list[dict[str, Any]] = []
-        files = {}
+        rows, taken, files = ManifestRows(), set[str](), {}
         for split in SPLITS:
-            taken = {row["clip"] for row in rows}
-            written = _write_split(work / f"{split}.arrow", meta, split, splits[split], taken)
-            files[split] = {"rows": len(written), "bytes": (work / f"{split}.arrow").stat().st_size}
-            rows += written
-        write_manifest(work / MANIFEST, meta, rows, files)
+            count = 0
+            for row in _write_split(work / f"{split}.arrow", meta, split, splits[split], taken):
+                rows.add(row)
+                count += 1
+            if not count and split != "val":  # of short footage nothing is held back to choose by
+                raise SlimvidError(
+                    f"task {meta.task}: no clip in split {split!r}; widen its range or add data"
+                )
+            files[split] = {"rows": count, "bytes": (work / f"{split}.arrow").stat().st_size}
+        rows.write(work / MANIFEST, meta, files)
         _publish(work, root)
 
 
@@ -79,13 +83,12 @@ def _publish(work: Path, root: Path) -> None:
 
 def _write_split(
     path: Path, meta: TaskMeta, split: str, clips: Iterable[Clip], taken: set[str]
-) -> list[dict[str, Any]]:
-    """Write one split's Arrow file, one record batch per frame; gives its manifest rows."""
+) -> Iterator[dict[str, Any]]:
+    """Write one split's Arrow file, one record batch per frame; gives its manifest rows one by one."""
     import pyarrow as pa
 
     maps = [(name, pa.binary()) for name in ("frame", *MAPS)]
     schema = pa.schema([("clip", pa.string()), ("index", pa.int32()), *maps])
-    rows: list[dict[str, Any]] = []
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for clip in clips:
             _check_clip(meta, clip, taken)
@@ -94,10 +97,7 @@ def _write_split(
                 row = encode_row(clip, t)
                 columns = {"clip": clip.name, "index": t, **row}
                 writer.write_batch(pa.RecordBatch.from_pylist([columns], schema=schema))
-                rows.append(_manifest_row(clip, t, split, row))
-    if not rows and split != "val":  # of short footage nothing is held back to choose by
-        raise SlimvidError(f"task {meta.task}: no clip in split {split!r}; widen its range or add data")
-    return rows
+                yield _manifest_row(clip, t, split, row)
 
 
 def _check_clip(meta: TaskMeta, clip: Clip, taken: set[str]) -> None:
