@@ -109,7 +109,7 @@ def training(name: str, teachers, runtime: Runtime):
         return Training(run, net, module.Objective(run, settings))
     teacher = FrozenTeacher(below, run)
     if method == "gan_compression":
-        options = GanOptions(stem=(0.5, 0.25), trunk=(0.5, 0.25), up=(0.75, 0.5))
+        options = GanOptions(stem=(0.5, 0.25), trunk=(0.5, 0.25), up=(0.75, 0.5)).filled(kind, {})
         space = channel_space(module.generator_spec(settings, condition), settings.width, options)
         net = run.network(space.spec(space.largest))
         objective = student_objective(run, settings)
