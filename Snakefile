@@ -1,7 +1,7 @@
 # From prepared data to results/table1.csv; the rule files stand in the order in which data flows.
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.27")  # priorities that are functions
 
 
 if not workflow.overwrite_configfiles:  # a profile given with --configfile stands alone

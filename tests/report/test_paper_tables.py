@@ -312,6 +312,15 @@ def test_rows_of_several_papers_stand_beside_the_methods_they_propose(tmp_path):
     assert "printed by GAN Compression, CAT, OMGD" in text
 
 
+def test_ours_stands_beside_the_first_printed_row_of_its_method_and_the_second_alone(tmp_path):
+    config, name = load(ROOT / "config/demo.yaml"), "image_originals/table2"
+    write_measures(tmp_path, config, name)
+    frame = paper_table(config, name, tmp_path, paper_scale=no_scale).set_index("row")
+    cells = frame[["published_miou", "seeds"]].agg(tuple, axis=1).to_dict()
+    assert cells["CAT: CAT-A (Ours)"] == ("62.35", "1") and cells["CAT: CAT-B (Ours)"] == ("54.71", "")
+    assert cells["GAN Compression: Ours"] == ("61.22", "1")
+
+
 @pytest.mark.parametrize(
     ("plan", "label"),
     [

@@ -8,6 +8,7 @@ import torch
 
 from slimvid import artifact
 from slimvid.config import load
+from slimvid.data import images
 from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
 from slimvid.files import write_json
@@ -153,7 +154,7 @@ def test_what_is_shipped_fits_the_default_run(card):
     assert [found.card["data"][key] for key in ("height", "width", "fps")] == [
         task.height,
         task.width,
-        task.fps,
+        task.fps or images.FPS,
     ]
     assert found.card["plan"].get("first", "zero") == getattr(settings, "first", "zero")
     assert found.card["val"]["perceptual"] > 0 and found.card["updates"] >= 1000

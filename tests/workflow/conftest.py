@@ -29,10 +29,12 @@ cores = ResourceSettings(cores=int(sys.argv[1]))
 with SnakemakeApi(OutputSettings()) as api:
     workflow = api.workflow(resource_settings=cores, snakefile=Path("Snakefile").resolve())
     workflow.dag(DAGSettings(targets=set(sys.argv[2:]))).summary()
-    jobs = workflow._workflow.dag.jobs
+    dag = workflow._workflow.dag
+    dag.update_priority()  # which a summary does without
+    jobs = dag.jobs
     found = [
         {"rule": j.rule.name, "input": [*j.input], "output": [*j.output], "threads": j.threads,
-         "reads": getattr(j.params, "reads", None)} for j in jobs
+         "priority": j.priority, "reads": getattr(j.params, "reads", None)} for j in jobs
     ]
 Path("jobs.json").write_text(json.dumps(found))
 """
@@ -92,7 +94,7 @@ class Project:
         return {**os.environ, **own}
 
     def jobs(self, *targets: str, cores: int) -> list[dict[str, Any]]:
-        """The jobs of the table's DAG, or of other targets': rule, input, output, threads, reads."""
+        """The jobs of the DAG, the table's if no target is given: rule, files, threads, priority, reads."""
         (self.root / "list_jobs.py").write_text(JOBS)
         self.run("list_jobs", str(cores), *(targets or ["results/table1.csv"]))
         return json.loads((self.root / "jobs.json").read_text())

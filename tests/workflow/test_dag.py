@@ -61,6 +61,17 @@ def test_a_rule_names_just_the_splits_that_its_step_reads(bare) -> None:
     assert {rule: names for rule, names in found.items() if names} == wanted
 
 
+def test_the_first_task_is_done_first_and_its_trainings_before_its_measures(bare) -> None:
+    found: dict[str, dict[str, int]] = {"sketch2face": {}, "viper2city": {}}
+    for job in bare.jobs("results/table1.csv", "results/shortcut_v2v/table1.csv", cores=2):
+        for task in (t for t in found if job["output"] and t in Path(job["output"][0]).parts):
+            found[task][job["rule"]] = job["priority"]
+    first, second = found.values()
+    assert min(first.values()) > max(second.values()) >= second["train_teacher"] > second["compress"]
+    assert {"prepare", "translate", "measure", "measure_latency"} < set(first)
+    assert all(each["compress"] > each["measure"] == each["translate"] for each in (first, second))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -70,6 +70,15 @@ def any_of(names):
     return "|".join(names) or "(?!)"
 
 
+def task_by_task(within=0):
+    """Priority of a step: tasks as the configuration has them, so that the first one is done early.
+
+    Trainings before the rest of a task (``within``), as everything waits for them.
+    """
+    tasks = list(SETTINGS.tasks)
+    return lambda wildcards: 100 * (len(tasks) - tasks.index(wildcards.task)) + within
+
+
 def config_file(wildcards, resources):
     """Path of the merged config; asking for `resources` keeps a change of it from rerunning anything."""
     return str(CONFIG_FILE.absolute())

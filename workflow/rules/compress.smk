@@ -12,7 +12,7 @@ rule compress:
         paths.benchmark("compress", "{task}", "{method}", "{seed}")
     wildcard_constraints:
         method=any_of(SETTINGS.methods),
-    priority: 10  # trainings first: everything waits for them
+    priority: task_by_task(10)
     retries: 1  # it resumes from checkpoints/.../state, which is nobody's output
     conda:
         "../../environment.yml"

@@ -5,6 +5,7 @@ rule prepare:
         paths.log("prepare", "{task}"),
     benchmark:
         paths.benchmark("prepare", "{task}")
+    priority: task_by_task()
     retries: 0
     conda:
         "../../environment.yml"

@@ -9,6 +9,7 @@ rule select_keyframes:
         paths.benchmark("select_keyframes", "{task}", "{method}")
     wildcard_constraints:
         method=any_of(KEYFRAME_METHODS),
+    priority: task_by_task()
     retries: 0
     conda:
         "../../environment.yml"
@@ -38,6 +39,7 @@ rule translate:
         paths.log("translate", "{task}", "{method}", "{seed}"),
     benchmark:
         paths.benchmark("translate", "{task}", "{method}", "{seed}")
+    priority: task_by_task()
     retries: 0
     conda:
         "../../environment.yml"

@@ -7,6 +7,7 @@ rule train_evaluator:
         paths.log("train_evaluator", "{task}"),
     benchmark:
         paths.benchmark("train_evaluator", "{task}")
+    priority: task_by_task()
     retries: 1
     conda:
         "../../environment.yml"
@@ -35,6 +36,7 @@ rule measure_real:
         paths.log("measure_real", "{task}"),
     benchmark:
         paths.benchmark("measure_real", "{task}")
+    priority: task_by_task()
     retries: 0
     conda:
         "../../environment.yml"
@@ -63,6 +65,7 @@ rule measure_latency:
         paths.log("measure_latency", "{task}", "{method}", "{seed}"),
     benchmark:
         paths.benchmark("measure_latency", "{task}", "{method}", "{seed}")
+    priority: task_by_task()
     retries: 0
     conda:
         "../../environment.yml"
@@ -99,6 +102,7 @@ rule measure:
         paths.log("measure", "{task}", "{method}", "{seed}"),
     benchmark:
         paths.benchmark("measure", "{task}", "{method}", "{seed}")
+    priority: task_by_task()
     retries: 0
     conda:
         "../../environment.yml"

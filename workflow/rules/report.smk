@@ -14,6 +14,7 @@ rule strip:
         paths.log("strip", "{task}"),
     benchmark:
         paths.benchmark("strip", "{task}")
+    priority: task_by_task()
     retries: 0
     conda:
         "../../environment.yml"

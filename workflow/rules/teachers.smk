@@ -8,7 +8,7 @@ rule train_teacher:
         paths.log("train_teacher", "{task}", "{seed}"),
     benchmark:
         paths.benchmark("train_teacher", "{task}", "{seed}")
-    priority: 20  # trainings first: everything waits for them
+    priority: task_by_task(20)
     retries: 1  # it resumes from checkpoints/.../state, which is nobody's output
     conda:
         "../../environment.yml"

@@ -212,27 +212,37 @@ SHORTCUT_V2V = {
     ),
 }
 # The same original networks in three papers; each method's rows are from the paper that proposes it.
+PRINTED_OF_IMAGES = (
+    replace(MACS, heading="MACs (G) as printed: transposed convolutions on their output grid"),
+    replace(PARAMS, heading="Params (M) as printed"),
+    PublishedColumn(name="published_fid", column="fid", heading="FID, as printed"),
+    PublishedColumn(name="published_miou", column="miou", heading="mIoU %, as printed"),
+)
+OF_IMAGES = (
+    Source(paper="gan_compression", number="1", methods=("original", "gan_compression")),
+    Source(paper="cat", number="1", methods=("cat",)),
+)
 IMAGE_ORIGINALS = {
     "table1": PaperTable(
         title="Image originals: compression methods beside their papers",
         sources=(
-            Source(paper="gan_compression", number="1", methods=("original", "gan_compression")),
-            Source(paper="cat", number="1", methods=("cat",)),
+            *OF_IMAGES,
             Source(paper="omgd", number="1", methods=("omgd",), models={"pix2pix": "pix2pix/resnet"}),
             Source(paper="omgd", number="2", methods=("omgd",)),
         ),
-        published=(
-            replace(MACS, heading="MACs (G) as printed: transposed convolutions on their output grid"),
-            replace(PARAMS, heading="Params (M) as printed"),
-            PublishedColumn(name="published_fid", column="fid", heading="FID, as printed"),
-            PublishedColumn(name="published_miou", column="miou", heading="mIoU %, as printed"),
-        ),
+        published=PRINTED_OF_IMAGES,
         beside={
             "labels2scene": "city_label2photo",
             "edges2objects": "edges2shoes",
             "game2camera_pictures": "horse2zebra",
         },
-    )
+    ),
+    "table2": PaperTable(
+        title="GauGAN: compression methods beside their papers",
+        sources=OF_IMAGES,
+        published=PRINTED_OF_IMAGES,
+        beside={"labels2scene_gaugan": "city_label2photo"},
+    ),
 }
 DECLARED = {"shortcut_v2v": SHORTCUT_V2V, "image_originals": IMAGE_ORIGINALS}
 
