@@ -27,7 +27,7 @@ from slimvid.compress.cat_options import Options
 from slimvid.data.condition import ConditionSpec
 from slimvid.errors import SlimvidError
 from slimvid.files import sha256_json
-from slimvid.nets.inception import inception_spec
+from slimvid.nets.inception import inception_spec, merge_branches
 from slimvid.nets.inception_spade import inception_spade_spec
 from slimvid.nets.inception_vid2vid import inception_vid2vid_spec
 from slimvid.nets.spade import BlockWidths
@@ -116,6 +116,7 @@ def compress(job: Job) -> None:
     teacher = train_teacher(job, options, spec, original)
     choice, found = choose(job, teacher.generator, budget, least=options.least, identity=teacher.identity)
     student = run.network(choice.left)
+    merge_branches(student)
     objective = student_objective(run, settings)
     inherit_discriminators(objective, teacher.objective)
     frozen = FrozenTeacher(job.teacher, run, net=teacher.generator)
@@ -139,6 +140,7 @@ def train_teacher(
     changes = options.teacher.model_dump(exclude_none=True)
     settings = job.student_settings({**options.train, **changes})
     net = run.network(spec)
+    merge_branches(net)
     objective = teacher_module(settings).Objective(run, settings)
     said = {"start": options.start}
     if options.start == "original":

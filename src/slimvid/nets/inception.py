@@ -15,6 +15,7 @@ from slimvid.errors import SlimvidError
 from slimvid.nets.blocks import Norm, down, head, initialise, norm_layer, stem, up
 from slimvid.nets.checks import check_image, check_length, check_size, check_widths
 from slimvid.nets.framewise import FrameWise
+from slimvid.nets.inception_merged import mergeable, sum_of_branches
 
 KERNELS = (1, 3, 5)
 BRANCHES = 2 * len(KERNELS)  # conventional 1, 3, 5, then depthwise 1, 3, 5
@@ -120,7 +121,12 @@ def branches(
 
 
 class IncResBlock(nn.Module):
-    """x + norm(sum of the branches), no activation after; a block without branches is the identity."""
+    """x + norm(sum of the branches), no activation after; a block without branches is the identity.
+
+    ``merged`` computes the branches side by side (see ``merge_branches``).
+    """
+
+    merged = False
 
     def __init__(self, channels: int, widths: Sequence[int], norm: Norm):
         super().__init__()
@@ -131,7 +137,21 @@ class IncResBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.norm is None:
             return x
+        if self.merged:
+            return x + self.norm(sum_of_branches(self.branches, x))
         return x + self.norm(sum(branch(x) for branch in self.branches))
+
+
+def merge_branches(net: nn.Module) -> list[IncResBlock]:
+    """Compute the branches of blocks side by side, where their norms allow it; returns these blocks.
+
+    The same numbers to float rounding, from the same weights under the same names. What looks at single
+    layers (counting, pruning, hooks on a branch) needs a network whose branches are not merged.
+    """
+    blocks = [m for m in net.modules() if isinstance(m, IncResBlock) and mergeable(m.branches)]
+    for block in blocks:
+        block.merged = True
+    return blocks
 
 
 class InceptionGenerator(FrameWise, nn.Module):

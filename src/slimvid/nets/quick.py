@@ -17,6 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from slimvid.nets.inception import merge_branches
+from slimvid.nets.points import points
 from slimvid.nets.shortcut import HetConv
 
 NARROW = 4  # output channels up to which a convolution is one of a head
@@ -27,13 +29,15 @@ def quicken(net: nn.Module) -> nn.Module:
 
     Parameters keep their names. What is counted of a network (``measure``) is counted before.
     """
-    for parent in list(net.modules()):
+    merged = {id(layer) for block in merge_branches(net) for layer in block.branches.modules()}
+    parents = [m for m in net.modules() if id(m) not in merged]
+    for parent in parents:
         for name, layer in list(parent.named_children()):
             if isinstance(layer, HetConv):
                 setattr(parent, name, QuickHetConv(layer))
             elif _is_point(layer):
                 setattr(parent, name, QuickPoint(layer))
-    for parent in [m for m in net.modules() if isinstance(m, nn.Sequential)]:
+    for parent in [m for m in parents if isinstance(m, nn.Sequential)]:
         for i, layer in enumerate(parent):
             if type(layer) is nn.InstanceNorm2d and not layer.track_running_stats:
                 parent[i] = QuickInstanceNorm(layer)
@@ -71,14 +75,6 @@ class QuickInstanceNorm(nn.Module):
         if len(x) == 1:
             return F.batch_norm(x, None, None, self.weight, self.bias, training=True, eps=self.eps)
         return F.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.eps)
-
-
-def points(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """1x1 convolution as a matrix product of channels-last rows.
-
-    With one thread PyTorch has a slow form of these convolutions, whose output is not channels-last.
-    """
-    return F.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
 
 
 class QuickPoint(nn.Module):
