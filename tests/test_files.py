@@ -85,3 +85,11 @@ def test_a_log_on_a_full_disk_loses_a_line_and_no_more(tmp_path: Path, capsys) -
     except OSError:
         pass  # on closing; the command line makes one line of it
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_others_may_read_what_a_library_wrote_for_itself_alone(tmp_path: Path) -> None:
+    write_json(tmp_path / "plain.json", {})
+    with atomic_path(tmp_path / "tensors.bin") as temporary:
+        temporary.unlink()
+        temporary.touch(mode=0o600)
+    assert (tmp_path / "tensors.bin").stat().st_mode == (tmp_path / "plain.json").stat().st_mode

@@ -55,8 +55,10 @@ def _replaced(path: Path) -> Iterator[Path]:
     remove_leftovers(path.parent)
     temporary = temporary_sibling(path)
     temporary.touch(exist_ok=False)
+    mode = temporary.stat().st_mode
     try:
         yield temporary
+        temporary.chmod(mode)  # safetensors puts a file of its own there, which nobody else may read
         temporary.replace(path)
     finally:
         with suppress(FileNotFoundError):
