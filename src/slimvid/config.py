@@ -276,7 +276,10 @@ def located(document: dict, *, origin: str) -> Iterator[None]:
     else:
         return
     if isinstance(variants, dict):  # they became rows; the user looks for them where they were written
-        named = lambda m: f"{'variants' if m[1] in variants else 'methods'}.{m[1]}"  # noqa: E731
+
+        def named(m: re.Match[str]) -> str:
+            return f"{'variants' if m[1] in variants else 'methods'}.{m[1]}"
+
         fault = re.sub(r"^methods\.(\w+)", named, fault)
     raise SlimvidError(f"{origin}: field {fault}")
 

@@ -138,7 +138,10 @@ def _targets(settings: TaskSettings) -> dict[str, list[Shot]]:
 def _by_name(folder: Path, fps: float) -> list[Shot]:
     """Sequences of a folder: frames whose names differ in the last number only."""
     groups = sequences(list_files(folder, PICTURES))
-    name = lambda start: clean(f"{folder.name}_{start}".strip("_"))  # noqa: E731
+
+    def name(start: str) -> str:
+        return clean(f"{folder.name}_{start}".strip("_"))
+
     frames = {start: items_of([{"target": image} for image in images]) for start, images in groups.items()}
     return [Shot(name=name(start), fps=fps, frames=items) for start, items in frames.items()]
 

@@ -5,6 +5,7 @@ are read as Unsupervised RecycleGAN's script reads them: 256 x 256 (Lanczos), BG
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -73,7 +74,10 @@ def load_fcn(path: Path, *, hidden: int = 4096) -> FCN8s:
     with torch.device("meta"):  # drawing random weights first would take seconds
         net = FCN8s(hidden=hidden)
     net.to_empty(device="cpu")
-    whole = lambda state: state.get("model_state_dict", state)  # noqa: E731  # the port's trainer nests it
+
+    def whole(state: dict[str, Any]) -> dict[str, Any]:
+        return state.get("model_state_dict", state)  # the port's trainer nests it
+
     load_state(net, path, field="measure.fcn", what="FCN-8s", mend=mend, pick=whole)
     return net.requires_grad_(False).eval()
 

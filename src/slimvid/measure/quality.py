@@ -4,6 +4,7 @@ The document says with every number what measured it, and a hash of the whole pr
 are not comparable. `fid`, `kid` and `fvd` are filled only where the standard networks' weights were given.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,7 +133,10 @@ def _look(
         for name, value in distances.clip_features(judge.maps, drawn, places, number).items():
             features[name].append(value)
     joined = {name: np.concatenate(value) for name, value in features.items()}
-    again = lambda: (_read_clip(archive, task, info) for info in infos)  # noqa: E731
+
+    def again() -> Iterator[np.ndarray]:
+        return (_read_clip(archive, task, info) for info in infos)
+
     joined |= standard.clip_features(settings, again, lengths)
     return _Seen(
         clips=clips,

@@ -4,6 +4,7 @@ The step `measure-real` does it for the test split, once per task: `real.json` n
 floors and ceilings, `real.safetensors` the features.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,7 +121,10 @@ def look(judge: Evaluator, task: PreparedTask, split: str, settings: "MeasureSet
             )
     floors = {f"{name}_floor": None for name in distances.DISTANCES}
     floors |= {f"{key}_floor": half_sample_floor(value) for key, value in joined.items()}
-    again = lambda: (evaluators.clip_frames(task, split, i.name, i.length) for i in infos)  # noqa: E731
+
+    def again() -> Iterator[np.ndarray]:
+        return (evaluators.clip_frames(task, split, i.name, i.length) for i in infos)
+
     joined |= standard.clip_features(settings, again, [info.length for info in infos])
     warps = [r["warp"] for r in readings if r["warp"] is not None]
     late = np.concatenate([r["late"] for r in readings])

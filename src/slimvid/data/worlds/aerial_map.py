@@ -90,7 +90,10 @@ def _draw_ways(sheet: Sheet, kind: str, ways: list[Way]) -> None:
 def dashes(points: np.ndarray, dash: float, step: float) -> list[np.ndarray]:
     """Pieces [2, 2] of ``dash`` metres, one every ``step`` metres along a line."""
     at = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
-    along = lambda s: np.column_stack([np.interp(s, at, points[:, i]) for i in (0, 1)])  # noqa: E731
+
+    def along(s: np.ndarray) -> np.ndarray:
+        return np.column_stack([np.interp(s, at, points[:, i]) for i in (0, 1)])
+
     starts = np.arange(0, at[-1], step)
     return list(np.stack([along(starts), along(starts + dash)], axis=1))
 

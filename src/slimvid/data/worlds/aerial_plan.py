@@ -86,7 +86,10 @@ def plan(rng: np.random.Generator, *, number: int, aspect: float) -> Plan:
     size, taken = (place.width, place.height), Taken(place)
     turn = rng.uniform(-0.6, 0.6)
     middle = np.array(size) / 2 + rng.uniform(-12, 12, 2)
-    to_place = lambda points: points @ rotation(turn).T + middle  # noqa: E731
+
+    def to_place(points: np.ndarray) -> np.ndarray:
+        return points @ rotation(turn).T + middle
+
     streets = [(kind, to_place(points)) for kind, points in NETWORKS[network](rng)]
     ways = [Way(kind=kind, points=piece) for kind, points in streets for piece in clipped(points, size=size)]
     for way in ways:

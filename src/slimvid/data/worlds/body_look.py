@@ -109,8 +109,13 @@ def textures(rng: np.random.Generator, outfit: Outfit, skin: np.ndarray, size: i
     """One picture per part, wrapped around its tube: the back at both sides, the front in the middle."""
     bare = _bare(rng, size, skin)
     upper, lower = (fabric(rng, size * 2, *c, scale=9) for c in (outfit.upper, outfit.lower))
-    top = lambda n: _piece(rng, upper, size, n)  # noqa: E731
-    bottom = lambda n: _piece(rng, lower, size, n)  # noqa: E731
+
+    def top(n: int) -> np.ndarray:
+        return _piece(rng, upper, size, n)
+
+    def bottom(n: int) -> np.ndarray:
+        return _piece(rng, lower, size, n)
+
     around = np.hstack([bottom(0), bottom(0)[:, ::-1]])  # wide parts take two widths of cloth
     out = {
         "neck": bare,
@@ -197,10 +202,13 @@ def _head(rng: np.random.Generator, size: int, skin: np.ndarray, outfit: Outfit)
     """A face on the tube: rows from chin (0) to crown (1), front in the middle."""
     size = size * 2
     base = _bare(rng, size, skin).astype(np.float32)
-    spot = lambda x, y, sx, sy: np.outer(  # noqa: E731
-        np.exp(-(((np.arange(size) / size - y) / sy) ** 2)),
-        np.exp(-(((np.arange(size) / size - x) / sx) ** 2)),
-    ).astype(np.float32)
+
+    def spot(x: float, y: float, sx: float, sy: float) -> np.ndarray:
+        return np.outer(
+            np.exp(-(((np.arange(size) / size - y) / sy) ** 2)),
+            np.exp(-(((np.arange(size) / size - x) / sx) ** 2)),
+        ).astype(np.float32)
+
     hair = np.asarray((70, 50, 40) if outfit.figure["hair"] == "cap" else outfit.hair, float)
     for side in (-1, 1):
         base = mix(base, skin * [1, 0.78, 0.74], 0.5 * spot(0.5 + 0.085 * side, 0.42, 0.035, 0.06))

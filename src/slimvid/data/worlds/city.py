@@ -176,8 +176,11 @@ class _Town:
         bases = self.set.bases.copy()
         bases[0, :, 2] += [eye[0], 0, eye[2]]
         hidden = [np.zeros(0, int)]
-        # those far off are not seen in this frame nor the next: they may stay where they were
-        near = lambda actor: -12 < actor.track[k, 1] - eye[2] < _FAR + 12  # noqa: E731
+
+        def near(actor: Car | Walker) -> bool:
+            # those far off are not seen in this frame nor the next: they may stay where they were
+            return -12 < actor.track[k, 1] - eye[2] < _FAR + 12
+
         for car in filter(near, self.cars):
             bases[car.facets], facing = car.place(k, eye)
             hidden.append(car.facets[~facing])

@@ -1,5 +1,6 @@
 """The cars of the city world: boxes with a profile."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +79,10 @@ _WHEELS = {"sedan": 1.35, "hatch": 1.2, "suv": 1.4, "van": 1.5, "mini": 1.0}
 def car_textures(stage: Stage, kind: str, size: int) -> dict[str, int]:
     """Side, rear, front, paint and glass of a kind of car; added to the atlas once per clip."""
     paint = np.array(PAINT[kind], float)
-    add = lambda picture: stage.atlas.add(picture, levels=3)  # noqa: E731
+
+    def add(picture: np.ndarray) -> int:
+        return stage.atlas.add(picture, levels=3)
+
     return {
         "side": add(_side(kind, paint, size)),
         "rear": add(_end(paint, size, rear=True)),
@@ -124,7 +128,10 @@ def _side(kind: str, paint: np.ndarray, size: int) -> np.ndarray:
     profile = np.array(CARS[kind])
     z0, z1, top = profile[0, 0], profile[-1, 0], profile[:, 1].min()
     w, h = round(size * (z1 - z0) / -top), size
-    at = lambda pts: (np.asarray(pts, float) - [z0, top]) * [w / (z1 - z0), h / -top] - 0.5  # noqa: E731
+
+    def at(pts: Sequence[Sequence[float]]) -> np.ndarray:
+        return (np.asarray(pts, float) - [z0, top]) * [w / (z1 - z0), h / -top] - 0.5
+
     base = np.empty((h, w, 3), np.float32)
     base[:] = paint * np.linspace(1.16, 0.72, h)[:, None, None]
     belt = profile[5, 1] - 0.02

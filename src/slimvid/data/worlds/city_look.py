@@ -243,7 +243,10 @@ def fence(rng: np.random.Generator, texels: float, *, length: float) -> np.ndarr
 def sign(kind: str, size: int) -> np.ndarray:
     """A traffic sign's face over the square that bounds it."""
     y, x = (np.mgrid[0:size, 0:size] + 0.5) / size - 0.5
-    soft = lambda d: np.clip(d * size + 0.5, 0, 1).astype(np.float32)  # noqa: E731
+
+    def soft(d: np.ndarray) -> np.ndarray:
+        return np.clip(d * size + 0.5, 0, 1).astype(np.float32)
+
     if kind == "ban":
         base = mix(_canvas(size, size, (196, 30, 38)), (244, 244, 240), soft(0.36 - np.hypot(x, y)))
         return to_bytes(mix(base, (30, 30, 34), soft(0.07 - np.abs(y)) * soft(0.22 - np.abs(x))))

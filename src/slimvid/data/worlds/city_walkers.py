@@ -44,7 +44,10 @@ _SKIN = (212, 166, 134)
 
 def walker_textures(stage: Stage, rng: np.random.Generator, kind: str, size: int) -> dict[str, int]:
     upper, lower, hair, _, _ = _CLOTHES[kind]
-    add = lambda picture: stage.atlas.add(picture, levels=2)  # noqa: E731
+
+    def add(picture: np.ndarray) -> int:
+        return stage.atlas.add(picture, levels=2)
+
     return {
         "upper": add(look.cloth(rng, size, *upper)),
         "lower": add(look.cloth(rng, size, *lower)),

@@ -82,7 +82,10 @@ class Head:
     def _paint(self, rng: np.random.Generator) -> tuple[Atlas, dict[str, int]]:
         who, build, atlas = self.who, self.who.build, Atlas()
         samples = samples_for(self.height, self.width)
-        texel = lambda units: int(np.clip(units * self.size * samples * 0.9, 24, 1400))  # noqa: E731
+
+        def texel(units: float) -> int:
+            return int(np.clip(units * self.size * samples * 0.9, 24, 1400))
+
         tone = look.blend(look.SKINS, 0.5 + 0.5 * build.width) * who.tint
         hair = np.asarray(look.HAIR_COLOURS[who.style]) * who.tint
         beard = float(np.clip(1.6 * build.jaw, 0, 0.8)) if who.style in ("crop", "part") else 0.0
@@ -204,7 +207,10 @@ class Head:
 
         hair = self.kind == _HAIR
         painted = solid(corners, self.side)  # the far side of the nose is hidden
-        shown = lambda *facets: [(k, outlines[k]) for k in facets]  # noqa: E731
+
+        def shown(*facets: int) -> list[tuple[int, np.ndarray]]:
+            return [(k, outlines[k]) for k in facets]
+
         order = shown(_WALL) + shown(*(_BUN,) * (self.who.style == "updo"))
         order += [
             *pick(painted & hair & (facing < 0)),

@@ -52,8 +52,13 @@ def mean_landmarks() -> np.ndarray:
 
 def relief(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Height z of the head's front above (x, y): an ellipsoid with brow, sockets, nose, lips and chin."""
-    bump = lambda cx, cy, sx, sy: np.exp(-(((x - cx) / sx) ** 2) - ((y - cy) / sy) ** 2)  # noqa: E731
-    twice = lambda cx, cy, sx, sy: bump(cx, cy, sx, sy) + bump(-cx, cy, sx, sy)  # noqa: E731
+
+    def bump(cx: float, cy: float, sx: float, sy: float) -> np.ndarray:
+        return np.exp(-(((x - cx) / sx) ** 2) - ((y - cy) / sy) ** 2)
+
+    def twice(cx: float, cy: float, sx: float, sy: float) -> np.ndarray:
+        return bump(cx, cy, sx, sy) + bump(-cx, cy, sx, sy)
+
     inside = np.clip(1 - (x / 1.05) ** 2 - ((y + 0.10) / 1.40) ** 2, 0, None)
     z = 1.22 * np.sqrt(inside + 0.002) - 0.62
     z = z + 0.30 * bump(0, 0.36, 0.15, 0.17) + 0.17 * bump(0, 0.08, 0.11, 0.26)  # tip and ridge of the nose
