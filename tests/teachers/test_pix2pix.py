@@ -85,22 +85,10 @@ def test_it_learns(looks_task, pix2pix_settings, told):
     assert np.mean(errors[-10:]) < 0.7 * np.mean(errors[:5])
 
 
-def test_a_killed_run_ends_with_the_same_bytes(original, settings, looks_task, told, tmp_path, monkeypatch):
-    step, calls = Training.step, []
-
-    def dying(self, index):
-        calls.append(index)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return step(self, index)
-
-    monkeypatch.setattr(Training, "step", dying)
-    with pytest.raises(KeyboardInterrupt):
-        train_original(told(looks_task, tmp_path / "killed"), settings)
-    train_original(told(looks_task, tmp_path / "killed"), settings)
-    assert calls == [0, 1, 2, 3, 2, 3]
-    for name in ("weights.safetensors", "translator.json", "discriminators.safetensors"):
-        assert (tmp_path / "killed" / name).read_bytes() == (original / name).read_bytes()
+def test_a_killed_run_ends_with_the_same_bytes(original, settings, looks_task, told, assert_resumed):
+    assert_resumed(
+        lambda out: train_original(told(looks_task, out), settings), original, ["discriminators.safetensors"]
+    )
 
 
 def test_it_translates_a_video_frame_by_frame(original, looks_task):

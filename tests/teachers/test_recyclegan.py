@@ -113,27 +113,11 @@ def test_enlarged_crops_keep_size_and_range(looks_task):
 
 
 def test_a_killed_run_ends_with_the_same_bytes(
-    original, looks_task, recyclegan_settings, told, tmp_path, monkeypatch
+    original, looks_task, recyclegan_settings, told, assert_resumed
 ):
-    def run(out):
-        train_original(told(looks_task, out), recyclegan_settings)
-
-    step, calls = Training.step, []
-
-    def dying(self, index):
-        calls.append(index)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return step(self, index)
-
-    monkeypatch.setattr(Training, "step", dying)
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "killed")
-    run(tmp_path / "killed")
-    assert calls == [0, 1, 2, 3, 2, 3]
-    for name in ("weights.safetensors", "translator.json", "curves.parquet"):
-        assert (tmp_path / "killed" / name).read_bytes() == (original / name).read_bytes()
-    assert not (tmp_path / "killed/state").exists()
+    assert_resumed(
+        lambda out: train_original(told(looks_task, out), recyclegan_settings), original, ["curves.parquet"]
+    )
 
 
 def test_the_artifact_streams_without_memory(original, looks_task, cpu):

@@ -85,30 +85,12 @@ def test_generator_loss_leaves_no_gradient_in_the_discriminators(training):
     assert all(torch.allclose(a, p.grad, atol=1e-6) for a, p in zip(shared, disc.parameters(), strict=True))
 
 
-def test_a_killed_run_ends_with_the_same_bytes(tiny_task, tiny_settings, told, tmp_path, monkeypatch):
+def test_a_killed_run_ends_with_the_same_bytes(tiny_task, tiny_settings, told, tmp_path, assert_resumed):
     def run(out):
         train_original(told(tiny_task, out, seed=3), tiny_settings)
 
     run(tmp_path / "whole")
-    calls = []
-    step = Training.step
-
-    def dying(self, index):
-        calls.append(index)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return step(self, index)
-
-    monkeypatch.setattr(Training, "step", dying)
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "killed")
-    assert (tmp_path / "killed/state/state.json").exists()
-    assert not (tmp_path / "killed/translator.json").exists()
-    run(tmp_path / "killed")
-    assert calls == [0, 1, 2, 3, 2, 3]
-    for name in ("weights.safetensors", "translator.json", "curves.parquet"):
-        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    assert not (tmp_path / "killed/state").exists()
+    assert_resumed(run, tmp_path / "whole", ["curves.parquet"])
 
 
 def test_a_state_of_other_settings_is_not_resumed(tiny_task, tiny_settings, told, tmp_path):
