@@ -296,3 +296,22 @@ def test_the_papers_weights():
     assert (o.align, o.feat, o.out, o.perc, o.gan, o.temporal_gan) == (5, 5, 10, 10, 1, 1)
     thin = student_spec(None, None, Options(width=0.25), resnet_spec(64, blocks=6))
     assert thin["hidden"] == 16
+
+
+@pytest.mark.parametrize("kind", ["pix2pix", "cyclegan"])
+def test_it_attaches_to_an_image_original_of_a_video(
+    kind, compressed, looks_task, pix2pix_resnet, cyclegan_settings, told, tmp_path
+):
+    settings = pix2pix_resnet if kind == "pix2pix" else cyclegan_settings
+    train_original(told(looks_task, tmp_path / "original"), settings)
+    options = {"hidden": 4, "train": {"iterations": 3, "disc_width": 4}}
+    row = MethodSettings(method="shortcut", plan=PLAN, options=options)
+    below = {"teacher": tmp_path / "original", "teacher_settings": settings}
+    compressed(row, looks_task, tmp_path / "short", row="short", **below)
+    data = PreparedTask(looks_task)
+    conditions = [data.condition("test", "c", i) for i in range(3)]
+    frames, own = (
+        list(load(tmp_path / name, device="cpu").stream(conditions)) for name in ("short", "original")
+    )
+    assert np.array_equal(frames[0], own[0])
+    assert not np.array_equal(frames[1], own[1])

@@ -7,7 +7,7 @@ from pydantic import Field
 from slimvid.nets.choices import Form, Level
 from slimvid.section import Section, UserPath
 
-TEACHERS = ("vid2vid", "recyclegan")
+TEACHERS = ("vid2vid", "recyclegan", "pix2pix", "cyclegan")  # and no U-Net, which has no middle
 PLANS = ("shortcut",)
 TRAIN = frozenset(
     ("iterations", "batch", "sequence", "lr", "decay_from", "disc_width", "precision", "save_every")
