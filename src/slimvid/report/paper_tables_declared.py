@@ -241,7 +241,7 @@ IMAGE_ORIGINALS = {
         title="GauGAN: compression methods beside their papers",
         sources=OF_IMAGES,
         published=PRINTED_OF_IMAGES,
-        beside={"labels2scene_gaugan": "city_label2photo"},
+        beside=dict.fromkeys(("labels2scene_gaugan", "city_label2photo_gaugan"), "city_label2photo"),
     ),
 }
 DECLARED = {"shortcut_v2v": SHORTCUT_V2V, "image_originals": IMAGE_ORIGINALS}
